@@ -1,0 +1,21 @@
+//! `all`: AllStream between standard input and standard output.
+
+use futures::executor::block_on;
+use futures::TryStreamExt;
+
+use super::input::Input;
+use super::output::Output;
+use super::Failure;
+use crate::client::Client;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print each message as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(client: &Client, args: Args) -> Result<(), Failure> {
+    let lines = Input::stdin().lines().map_err(Failure::from);
+    block_on(Output::new(args.json).print(client.all(lines)?))
+}

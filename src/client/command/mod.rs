@@ -1,0 +1,134 @@
+//! The client's command line: what each command does with the typed client.
+
+mod all;
+mod demo;
+mod get;
+mod input;
+mod output;
+mod put;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use super::{Client, Config};
+use crate::stream::Status;
+
+pub use input::InputError;
+
+/// Calls the Greeter service: live streams over gRPC.
+///
+/// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
+/// read, 2 wrong usage. A program that reads the output may close it early.
+#[derive(Debug, Parser)]
+#[command(name = "greeter-client", version)]
+pub struct Args {
+    /// Call this server
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:50052"
+    )]
+    server: String,
+
+    /// End each call after this time, with DEADLINE_EXCEEDED; waiting counts
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Wait for a server that is not up yet, instead of failing with UNAVAILABLE
+    #[arg(long, global = true)]
+    wait: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the three calls of the original client, one after the other
+    Demo(demo::Args),
+    /// GetStream: print what the server streams, a message a line
+    Get(get::Args),
+    /// PutStream: send a file or standard input, a line a message, and print the answer
+    Put(put::Args),
+    /// AllStream: send the lines of standard input, print what arrives
+    All(all::Args),
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The call did not end with OK.
+    Call(Status),
+    /// The messages to send could not be read.
+    Input(InputError),
+    /// The output could not be written. A closed pipe is no failure.
+    Output(io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(status) => crate::text::escaped(&status.to_string()).fmt(f),
+            Self::Input(e) => e.fmt(f),
+            Self::Output(e) => write!(f, "cannot write the output: {e}"),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Call(e) => Some(e),
+            Self::Input(e) => Some(e),
+            Self::Output(e) => Some(e),
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Call(status)
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(e: InputError) -> Self {
+        Self::Input(e)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Self {
+        Self::Output(e)
+    }
+}
+
+/// Does what the command line asks for. Blocks until it is done.
+///
+/// # Errors
+///
+/// See [`Failure`].
+pub fn run(args: Args) -> Result<(), Failure> {
+    let client = Client::new(Config {
+        server: args.server,
+        timeout: args.timeout,
+        wait: args.wait,
+    })?;
+    let done = match args.command {
+        Command::Demo(args) => demo::run(&client, &args),
+        Command::Get(args) => get::run(&client, args),
+        Command::Put(args) => put::run(&client, &args),
+        Command::All(args) => all::run(&client, args),
+    };
+    client.close();
+    match done {
+        Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}

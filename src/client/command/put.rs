@@ -1,0 +1,66 @@
+//! `put`: a file or standard input to PutStream.
+
+use std::path::PathBuf;
+
+use futures::executor::block_on;
+use futures::TryStreamExt;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::input::Input;
+use super::output::Output;
+use super::Failure;
+use crate::client::Client;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file to send [default: standard input]
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(client: &Client, args: &Args) -> Result<(), Failure> {
+    let input = match &args.file {
+        Some(path) => Input::open(path)?,
+        None => Input::stdin(),
+    };
+    let bar = progress(input.bytes);
+    let mut count = 0_u64;
+    let lines = input.lines().inspect_ok(|line| {
+        count += 1;
+        bar.inc(line.len() as u64 + 1);
+        if count % 1024 == 0 {
+            bar.set_message(format!("{count} messages"));
+        }
+    });
+    let answer = block_on(client.put(lines.map_err(Failure::from)));
+    bar.set_message(format!("{count} messages"));
+    match answer {
+        Ok(answer) => {
+            bar.finish();
+            let mut output = Output::new(false);
+            output.message(&answer)?;
+            Ok(output.flush()?)
+        }
+        Err(failure) => {
+            bar.abandon();
+            Err(failure)
+        }
+    }
+}
+
+/// A bar where the size is known, a spinner where not, and nothing where no terminal shows it.
+fn progress(bytes: Option<u64>) -> ProgressBar {
+    let (bar, template) = match bytes {
+        Some(bytes) => (
+            ProgressBar::new(bytes),
+            "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes} {bytes_per_sec} {msg}",
+        ),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

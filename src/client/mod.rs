@@ -1,0 +1,160 @@
+//! The typed client of `Greeter`, and the command line made of it.
+
+pub mod command;
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt, TryStream, TryStreamExt};
+use grpcio::{CallOption, ChannelBuilder, RpcStatusCode};
+
+use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use crate::stream::{client, Queues, Status};
+
+/// How long the completion-queue thread may take to stop once nothing uses it.
+const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Which server to call, and how patiently.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The server's address as the C core takes it: `host:port`, or a URI such as
+    /// `dns:///host:port` or `unix:/path`.
+    pub server: String,
+    /// How long each call may take in all; None for no limit. Then it ends DEADLINE_EXCEEDED.
+    pub timeout: Option<Duration>,
+    /// Whether a call waits for a server that does not answer; otherwise it ends UNAVAILABLE.
+    pub wait: bool,
+}
+
+impl Default for Config {
+    /// The original's server, on this machine; no timeout, no waiting.
+    fn default() -> Self {
+        Self {
+            server: "127.0.0.1:50052".to_owned(),
+            timeout: None,
+            wait: false,
+        }
+    }
+}
+
+/// A client of `Greeter`, with a connection that its calls share and that is made when the first
+/// of them needs it.
+pub struct Client {
+    // In the order in which they must be dropped.
+    client: grpcio::Client,
+    queues: Queues,
+    config: Config,
+}
+
+impl Client {
+    /// A client of the server that `config` names.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a server's name with a NUL character. Other names that are wrong
+    /// make the calls fail, with UNAVAILABLE.
+    pub fn new(config: Config) -> Result<Self, Status> {
+        if config.server.contains('\0') {
+            let why = "the server's address contains a NUL character";
+            return Err(Status::new(RpcStatusCode::INVALID_ARGUMENT, why));
+        }
+        let queues = Queues::start("queue", 1);
+        let channel = ChannelBuilder::new(queues.env())
+            // Else a server that comes up late is noticed up to two minutes later.
+            .initial_reconnect_backoff(Duration::from_millis(100))
+            .max_reconnect_backoff(Duration::from_secs(1))
+            .connect(&config.server);
+        Ok(Self {
+            client: grpcio::Client::new(channel),
+            queues,
+            config,
+        })
+    }
+
+    /// GetStream: asks with `data`, and streams what the server sends.
+    ///
+    /// # Errors
+    ///
+    /// Where the call cannot be started. The status of the call comes through the stream.
+    pub fn get(
+        &self,
+        data: impl Into<String>,
+    ) -> Result<impl Stream<Item = Result<String, Status>> + Send + Unpin, Status> {
+        let responses = client::server_streaming::<_, StreamResData>(
+            &self.client,
+            GET_STREAM,
+            &request(data.into()),
+            self.options(),
+        )?;
+        Ok(responses.map_ok(|response| response.data))
+    }
+
+    /// PutStream: sends all of `messages`, and resolves to the server's answer.
+    ///
+    /// # Errors
+    ///
+    /// The error of `messages`, which cancels the call, or the status of the call.
+    pub async fn put<S>(&self, messages: S) -> Result<String, S::Error>
+    where
+        S: TryStream<Ok = String>,
+        S::Error: From<Status>,
+    {
+        let requests = messages.map_ok(request);
+        let answer: StreamResData =
+            client::client_streaming(&self.client, PUT_STREAM, requests, self.options()).await?;
+        Ok(answer.data)
+    }
+
+    /// AllStream: sends `messages` while the stream that it returns is read, and half-closes at
+    /// their end.
+    ///
+    /// # Errors
+    ///
+    /// Where the call cannot be started. The status of the call, and the error of `messages`,
+    /// come through the stream.
+    pub fn all<S>(
+        &self,
+        messages: S,
+    ) -> Result<impl Stream<Item = Result<String, S::Error>> + Send + Unpin, Status>
+    where
+        S: TryStream<Ok = String> + Send + 'static,
+        S::Error: From<Status> + Send,
+    {
+        let requests = messages.map_ok(request);
+        let responses = client::duplex(&self.client, ALL_STREAM, requests, self.options())?;
+        Ok(responses.map(|item| item.map(|response: StreamResData| response.data)))
+    }
+
+    /// Closes the connection, which cancels the calls that still run, and waits for the client's
+    /// thread. A process that exits right after dropping a client may crash; after this, not.
+    pub fn close(self) {
+        let Self { client, queues, .. } = self;
+        drop(client);
+        if !queues.stop(THREAD_STOPS_WITHIN) {
+            log::warn!("a call of a client that was closed is still in use");
+        }
+    }
+
+    fn options(&self) -> CallOption {
+        let options = CallOption::default().wait_for_ready(self.config.wait);
+        match self.config.timeout {
+            Some(timeout) => options.timeout(timeout),
+            None => options,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut s = f.debug_struct("Client");
+        s.field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn request(data: String) -> StreamReqData {
+    StreamReqData {
+        data,
+        ..StreamReqData::default()
+    }
+}

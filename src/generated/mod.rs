@@ -1,0 +1,9 @@
+//! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
+//!
+//! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
+//! trait of the binding.
+#![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
+#![allow(unreachable_pub, clippy::all)]
+
+pub mod greeter;
+pub mod greeter_grpc;

@@ -1,0 +1,75 @@
+//! The server's command line.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::Config;
+use crate::service;
+
+/// Serves the Greeter service: live streams over gRPC.
+///
+/// Prints `listening on ADDR` for each listener once it accepts calls. Logs to standard error;
+/// RUST_LOG sets what (default: info; debug shows every message). SIGTERM or SIGINT ends the
+/// running calls and stops the server; a second one stops it at once.
+///
+/// Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "greeter-server", version)]
+pub struct Args {
+    /// Listen here; give it several times for several listeners. Port 0 picks a free port
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
+    listen: Vec<Addresses>,
+
+    /// The time between two messages of a stream; 0s for as fast as the client reads
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    tick_interval: Duration,
+
+    /// How many messages GetStream sends; 0 for no end
+    #[arg(long, value_name = "N", default_value_t = 11)]
+    ticks: u64,
+
+    /// Completion queues, each with a thread of its own [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// How long running calls may take to end at shutdown
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    grace: Duration,
+}
+
+impl Args {
+    /// The settings that the flags ask for.
+    pub fn config(self) -> Config {
+        let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();
+        // `localhost` may resolve to the same address twice; two of port 0 are meant.
+        listen.dedup_by(|a, b| a == b && a.port() != 0);
+        Config {
+            listen,
+            service: service::Config {
+                tick_interval: self.tick_interval,
+                ticks: self.ticks,
+            },
+            threads: self
+                .threads
+                .map_or_else(|| Config::default().threads, usize::from),
+            grace: self.grace,
+        }
+    }
+}
+
+/// What one HOST:PORT stands for.
+#[derive(Clone, Debug)]
+struct Addresses(Vec<SocketAddr>);
+
+fn addresses(text: &str) -> Result<Addresses, String> {
+    let resolved: Vec<_> = text
+        .to_socket_addrs()
+        .map_err(|e| format!("{e}; give a host and a port, such as 127.0.0.1:50052"))?
+        .collect();
+    if resolved.is_empty() {
+        return Err("the name has no address".to_owned());
+    }
+    Ok(Addresses(resolved))
+}

@@ -1,0 +1,32 @@
+//! A line in the log when a call starts and one when it ends.
+
+use grpcio::RpcStatusCode;
+
+use crate::stream::{Call, Observer, Outcome};
+use crate::text::escaped;
+
+#[derive(Debug)]
+pub(super) struct LogCalls;
+
+impl Observer for LogCalls {
+    fn started(&self, call: &Call) {
+        log::info!("{} from {} started", call.method(), call.peer());
+    }
+
+    fn ended(&self, call: &Call, outcome: &Outcome) {
+        let level = match outcome.status.code() {
+            RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS => log::Level::Error,
+            _ => log::Level::Info,
+        };
+        log::log!(
+            level,
+            "{} from {} ended after {:.3} s, {} in, {} out: {}",
+            call.method(),
+            call.peer(),
+            call.elapsed().as_secs_f64(),
+            outcome.received,
+            outcome.sent,
+            escaped(&outcome.status.to_string()),
+        );
+    }
+}

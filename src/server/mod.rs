@@ -1,0 +1,210 @@
+//! The running server: from a [`Config`] to listeners, and down again without losing a word.
+//!
+//! Draining goes in this order: running calls end with UNAVAILABLE and new ones are refused; the
+//! C core closes its listeners and connections; what has not ended after [`Config::grace`] is
+//! cancelled.
+
+pub mod args;
+mod log;
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+use futures::future::{self, Either};
+use futures_timer::Delay;
+use grpcio::{ChannelBuilder, ServerBuilder, ServerCredentials};
+
+use crate::service;
+use crate::stream::{Drain, Queues, ServiceBuilder};
+
+/// The longest message that a server accepts, in bytes as encoded: gRPC's own default.
+pub const MAX_MESSAGE_BYTES: i32 = 4 * 1024 * 1024;
+
+/// How long the completion-queue threads may take to stop once nothing uses them.
+const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// Everything that can be set about a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: Vec<SocketAddr>,
+    /// How the calls behave.
+    pub service: service::Config,
+    /// Completion queues, each with a thread; at least 1.
+    pub threads: usize,
+    /// How long running calls may take to end when the server shuts down.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    /// Port 50052 on the loopback address, a completion queue a core, 5 seconds of grace.
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 50052))],
+            service: service::Config::default(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a server could not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no address to listen on.
+    NoAddress,
+    /// An address is in use, not this machine's, or not allowed.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The C core refused.
+    Core(grpcio::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => f.write_str("there is no address to listen on"),
+            Self::Listen { address, source } => {
+                write!(f, "cannot listen on {address}: {source}")?;
+                if source.kind() == io::ErrorKind::AddrInUse {
+                    f.write_str("; stop the other program or choose another port")?;
+                }
+                Ok(())
+            }
+            Self::Core(e) => write!(f, "the gRPC core cannot start a server: {e}"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoAddress => None,
+            Self::Listen { source, .. } => Some(source),
+            Self::Core(e) => Some(e),
+        }
+    }
+}
+
+/// A server that accepts calls.
+///
+/// Dropping it ends everything at once; [`run_until`](Self::run_until) drains it.
+#[derive(Debug)]
+pub struct Server {
+    // In the order in which they must be dropped.
+    core: grpcio::Server,
+    drain: Drain,
+    queues: Queues,
+    addresses: Vec<SocketAddr>,
+    grace: Duration,
+}
+
+impl Server {
+    /// Starts a server; it accepts calls when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be listened on. Then nothing is left running.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let drain = Drain::new();
+        let calls = ServiceBuilder::new(&drain).observer(Arc::new(log::LogCalls));
+        let service = service::greeter(calls, &config.service).build();
+
+        let queues = Queues::start("queue", config.threads);
+        let args = ChannelBuilder::new(queues.env())
+            // Else a second server shares the port, and each client gets one of them by chance.
+            .reuse_port(false)
+            .max_receive_message_len(MAX_MESSAGE_BYTES)
+            .build_args();
+        let mut core = ServerBuilder::new(queues.env())
+            .channel_args(args)
+            .register_service(service)
+            .build()
+            .map_err(StartError::Core)?;
+        let listen = |address| listen(&mut core, address);
+        let addresses = config
+            .listen
+            .iter()
+            .map(listen)
+            .collect::<Result<Vec<_>, _>>()?;
+        if addresses.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        core.start();
+        Ok(Self {
+            core,
+            drain,
+            queues,
+            addresses,
+            grace: config.grace,
+        })
+    }
+
+    /// Where it listens, in the order of [`Config::listen`], with the ports that were picked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is over, then drains and stops. Blocks the calling thread, which
+    /// must not be one of a completion queue.
+    pub fn run_until(self, shutdown: impl Future<Output = ()>) {
+        block_on(shutdown);
+        let Self {
+            mut core,
+            drain,
+            queues,
+            grace,
+            ..
+        } = self;
+        ::log::info!("shutting down: running calls end now, at the latest in {grace:?}");
+        drain.begin();
+        let stopped = core.shutdown();
+        block_on(async {
+            if let Either::Right((_, stopped)) = future::select(stopped, Delay::new(grace)).await {
+                ::log::warn!("some calls have not ended within {grace:?}, and are cancelled");
+                core.cancel_all_calls();
+                // The binding never fails this future, and the core has nothing left to wait for.
+                let _ = stopped.await;
+            }
+        });
+        drop(core);
+        if !queues.stop(THREADS_STOP_WITHIN) {
+            ::log::warn!("a handler still blocks a completion queue");
+        }
+        ::log::info!("stopped");
+    }
+}
+
+/// Starts a server, and serves until `shutdown` is over.
+///
+/// # Errors
+///
+/// When the server cannot start; see [`Server::start`].
+pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
+    Server::start(config)?.run_until(shutdown);
+    Ok(())
+}
+
+fn listen(core: &mut grpcio::Server, address: &SocketAddr) -> Result<SocketAddr, StartError> {
+    let failed = |source| StartError::Listen {
+        address: *address,
+        source,
+    };
+    // The C core says no more than that it failed; the operating system says why.
+    drop(TcpListener::bind(address).map_err(failed)?);
+    let port = core
+        .add_listening_port(address.to_string(), ServerCredentials::insecure())
+        .map_err(|_| failed(io::Error::other("the gRPC core failed; its log says why")))?;
+    Ok(SocketAddr::new(address.ip(), port))
+}

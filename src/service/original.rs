@@ -1,0 +1,110 @@
+//! What the original Go server does, without its bugs.
+
+use std::future::{self, Future};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::{stream, FutureExt, Stream, StreamExt, TryStreamExt};
+use futures_timer::Delay;
+
+use super::Config;
+use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::stream::{Call, Requests, Status};
+use crate::text::escaped;
+
+/// What AllStream says, over and over.
+const SAYING: &str = "ssss";
+
+/// The behaviour of calls that name no topic.
+#[derive(Debug)]
+pub(super) struct Original {
+    config: Config,
+}
+
+impl Original {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// The time, a fixed number of times; ends one interval after the last.
+    pub(super) fn get_stream(&self) -> impl Stream<Item = Result<StreamResData, Status>> {
+        let Config {
+            tick_interval,
+            ticks,
+        } = self.config;
+        let messages = every(tick_interval).map(|()| Ok(response(unix_seconds().to_string())));
+        let count = match ticks {
+            0 => usize::MAX,
+            n => usize::try_from(n).unwrap_or(usize::MAX),
+        };
+        let pause = stream::once(wait(tick_interval)).filter_map(|()| future::ready(None));
+        messages.take(count).chain(pause)
+    }
+
+    /// Counts what comes. The original answers nothing, so that a client that waits gets an error.
+    pub(super) fn put_stream(
+        &self,
+        call: Arc<Call>,
+        requests: Requests<StreamReqData>,
+    ) -> impl Future<Output = Result<StreamResData, Status>> {
+        log_each(call, requests).map(|received| Ok(response(received?.to_string())))
+    }
+
+    /// Talks and listens. The original goes on for ever, even when the client is gone.
+    pub(super) fn all_stream(
+        &self,
+        call: Arc<Call>,
+        requests: Requests<StreamReqData>,
+    ) -> impl Stream<Item = Result<StreamResData, Status>> {
+        let mut talking = Box::pin(every(self.config.tick_interval));
+        let mut listening = Box::pin(log_each(call, requests));
+        stream::poll_fn(move |cx| match listening.poll_unpin(cx) {
+            Poll::Ready(Ok(_)) => Poll::Ready(None),
+            Poll::Ready(Err(status)) => Poll::Ready(Some(Err(status))),
+            Poll::Pending => {
+                let said = talking.poll_next_unpin(cx);
+                said.map(|said| said.map(|()| Ok(response(SAYING.to_owned()))))
+            }
+        })
+    }
+}
+
+/// Logs every message; resolves to their number when the client half-closes.
+async fn log_each(call: Arc<Call>, requests: Requests<StreamReqData>) -> Result<u64, Status> {
+    let log_one = |received: u64, request: StreamReqData| {
+        let number = received + 1;
+        let (method, peer) = (call.method(), call.peer());
+        log::debug!(
+            "{method} from {peer}: message {number}: {}",
+            escaped(&request.data)
+        );
+        future::ready(Ok(number))
+    };
+    requests.try_fold(0, log_one).await
+}
+
+/// Something to do at once and then every `interval`.
+fn every(interval: Duration) -> impl Stream<Item = ()> {
+    stream::once(future::ready(())).chain(stream::repeat(()).then(move |()| wait(interval)))
+}
+
+/// A timer, except for no time at all: the timers' thread would make that far from nothing.
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        Delay::new(time).await;
+    }
+}
+
+fn response(data: String) -> StreamResData {
+    StreamResData {
+        data,
+        ..StreamResData::default()
+    }
+}
+
+/// Seconds since 1970; 0 where the clock is set before that.
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

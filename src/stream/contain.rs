@@ -1,0 +1,116 @@
+//! Keeps a handler's panics to its own call.
+//!
+//! A panic that reaches the binding ends a completion-queue thread, and with it every call that
+//! the thread serves. Containing needs panics that unwind, Rust's default.
+
+use std::any::Any;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+
+use super::Status;
+
+/// Runs `f`; a panic becomes what it was about.
+pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    // Unwind safety: whatever `f` borrows is dropped by the callers once it has panicked.
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| describe(&*payload))
+}
+
+fn describe(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+/// A handler's stream: a panic in it is logged, the stream fails with INTERNAL and is over.
+pub(super) struct Contained<S> {
+    /// None once it has panicked, or is being dropped.
+    source: Option<Pin<Box<S>>>,
+    method: &'static str,
+}
+
+impl<S> Contained<S> {
+    pub(super) fn new(method: &'static str, source: S) -> Self {
+        Self {
+            source: Some(Box::pin(source)),
+            method,
+        }
+    }
+
+    fn discard(&mut self) {
+        // A handler's destructor may panic as well.
+        if let Err(why) = contain(|| drop(self.source.take())) {
+            log::error!("{}: dropping the handler panicked: {why}", self.method);
+        }
+    }
+}
+
+impl<S, T> Stream for Contained<S>
+where
+    S: Stream<Item = Result<T, Status>>,
+{
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        contain(|| source.as_mut().poll_next(cx)).unwrap_or_else(|why| {
+            log::error!("{}: the handler panicked: {why}", self.method);
+            self.discard();
+            let status = Status::internal("the handler of this call panicked");
+            Poll::Ready(Some(Err(status)))
+        })
+    }
+}
+
+impl<S> Drop for Contained<S> {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use futures::{stream, StreamExt};
+    use grpcio::RpcStatusCode;
+
+    use super::*;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a destructor");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_one_failure_and_the_end() {
+        let source = stream::iter(1..).map(|n| {
+            assert!(n < 3, "at {n}");
+            Ok::<_, Status>(n)
+        });
+        let mut contained = Contained::new("/test", source);
+        let items: Vec<_> = block_on(contained.by_ref().take(4).collect());
+        assert_eq!(items[..2], [Ok(1), Ok(2)]);
+        let failure = items[2].as_ref().map_err(Status::code);
+        assert_eq!(failure, Err(RpcStatusCode::INTERNAL));
+        assert_eq!(items.len(), 3);
+    }
+
+    #[test]
+    fn a_panic_in_a_destructor_goes_no_further() {
+        let bomb = Bomb;
+        let source = stream::poll_fn(move |_| {
+            let _held = &bomb;
+            Poll::Ready(Some(Ok::<_, Status>(1)))
+        });
+        let mut contained = Contained::new("/test", source);
+        assert_eq!(block_on(contained.next()), Some(Ok(1)));
+        drop(contained);
+    }
+}

@@ -1,0 +1,84 @@
+//! Ends running calls when their server shuts down.
+
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures::channel::oneshot;
+use futures::future::{Future, FutureExt, Shared};
+use futures::stream::{self, Stream, StreamExt};
+use grpcio::RpcStatusCode;
+
+use super::Status;
+
+/// The wish to end all calls of a server.
+///
+/// The C core's own shutdown refuses new calls but waits for the running ones, and a live stream
+/// may run for ever. Calls served with a [`Draining`] end with UNAVAILABLE once it begins, which
+/// tells clients that they may try again elsewhere.
+#[derive(Debug)]
+pub struct Drain {
+    begin: Mutex<Option<oneshot::Sender<()>>>,
+    draining: Draining,
+}
+
+/// Is over when the [`Drain`] it comes from begins, or is dropped.
+#[derive(Clone, Debug)]
+pub struct Draining(Shared<oneshot::Receiver<()>>);
+
+impl Drain {
+    /// A drain that has not begun.
+    pub fn new() -> Self {
+        let (begin, begun) = oneshot::channel();
+        Self {
+            begin: Mutex::new(Some(begin)),
+            draining: Draining(begun.shared()),
+        }
+    }
+
+    /// Ends the running calls, and each new one as it arrives. Beginning twice is no error.
+    pub fn begin(&self) {
+        let begin = self
+            .begin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Nobody waits where no call runs.
+        let _ = begin.map(|begin| begin.send(()));
+    }
+
+    /// What the calls wait for.
+    pub fn draining(&self) -> Draining {
+        self.draining.clone()
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Draining {
+    /// `source`, which fails with UNAVAILABLE as soon as the drain begins.
+    pub(super) fn end<S, T>(mut self, mut source: S) -> impl Stream<Item = Result<T, Status>>
+    where
+        S: Stream<Item = Result<T, Status>> + Unpin,
+    {
+        stream::poll_fn(move |cx| match self.poll_unpin(cx) {
+            Poll::Pending => source.poll_next_unpin(cx),
+            Poll::Ready(()) => {
+                let why = "the server is shutting down; try again, or try another server";
+                Poll::Ready(Some(Err(Status::new(RpcStatusCode::UNAVAILABLE, why))))
+            }
+        })
+    }
+}
+
+impl Future for Draining {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_unpin(cx).map(|_| ())
+    }
+}

@@ -1,0 +1,250 @@
+//! Moves a stream of messages into a gRPC sink; the same code on both sides of a call.
+
+use std::pin::Pin;
+use std::task::{ready, Context, Poll};
+
+use futures::{Future, Sink, TryStream};
+use grpcio::WriteFlags;
+
+/// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pumped<E> {
+    /// The source is at its end.
+    Finished,
+    /// The source failed, or one of its messages could not be encoded.
+    Failed(E),
+    /// The call is over: the sink must not be used again.
+    Departed,
+}
+
+/// A future that sends all of `source` into `sink` and leaves the sink open.
+///
+/// - The sink is polled before the source at every wake: that is where the binding reports the
+///   end of the call, so that an idle source is dropped when its peer has left.
+/// - The source is polled only while the sink has room (back-pressure).
+/// - The sink holds each message back until the next is ready, which lets it mark all but the
+///   last with the buffer hint; as soon as the source is pending the last one is flushed. The
+///   messages themselves carry no hint, because the sink would repeat it on the final flush and
+///   leave a lone message corked.
+/// - Fairness needs no budget here: the C core takes one message at a time and reports each
+///   through the completion queue, so between two messages of one call all others have a turn.
+pub(crate) struct Pump<'a, K, S: TryStream> {
+    sink: &'a mut K,
+    source: Pin<&'a mut S>,
+    ending: Option<Pumped<S::Error>>,
+    sent: u64,
+}
+
+impl<'a, K, S: TryStream> Pump<'a, K, S> {
+    pub(crate) fn new(sink: &'a mut K, source: Pin<&'a mut S>) -> Self {
+        Self {
+            sink,
+            source,
+            ending: None,
+            sent: 0,
+        }
+    }
+
+    /// How many messages the sink has accepted.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+}
+
+impl<K, S> Unpin for Pump<'_, K, S> where S: TryStream {}
+
+impl<T, K, S> Future for Pump<'_, K, S>
+where
+    K: Sink<(T, WriteFlags), Error = grpcio::Error> + Unpin,
+    S: TryStream<Ok = T>,
+    S::Error: From<super::Status>,
+{
+    type Output = Pumped<S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut sink = Pin::new(&mut *this.sink);
+        loop {
+            if this.ending.is_some() {
+                return match ready!(sink.as_mut().poll_flush(cx)) {
+                    Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Pumped::Finished)),
+                    Err(_) => Poll::Ready(Pumped::Departed),
+                };
+            }
+            if ready!(sink.as_mut().poll_ready(cx)).is_err() {
+                return Poll::Ready(Pumped::Departed);
+            }
+            match this.source.as_mut().try_poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => {
+                    match sink.as_mut().start_send((message, WriteFlags::default())) {
+                        Ok(()) => this.sent += 1,
+                        Err(e @ grpcio::Error::Codec(_)) => {
+                            let status = super::Status::from(e);
+                            this.ending = Some(Pumped::Failed(status.into()));
+                        }
+                        Err(_) => return Poll::Ready(Pumped::Departed),
+                    }
+                }
+                Poll::Ready(Some(Err(e))) => this.ending = Some(Pumped::Failed(e)),
+                Poll::Ready(None) => this.ending = Some(Pumped::Finished),
+                Poll::Pending => {
+                    if ready!(sink.as_mut().poll_flush(cx)).is_err() {
+                        return Poll::Ready(Pumped::Departed);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use futures::executor::block_on;
+    use futures::stream::{self, StreamExt};
+    use futures::task::noop_waker;
+    use futures::{channel::mpsc, FutureExt};
+
+    use super::super::Status;
+    use super::*;
+
+    /// Does what the binding's sinks do with `enhance_batch`, and records it.
+    #[derive(Default)]
+    struct Recorder {
+        held: Option<u32>,
+        /// Each message that was sent, and whether it was corked.
+        writes: Vec<(u32, bool)>,
+        flushes: usize,
+        /// Answers for `poll_ready`, then always ready.
+        ready: VecDeque<Poll<Result<(), grpcio::Error>>>,
+        departed: bool,
+    }
+
+    impl Sink<(u32, WriteFlags)> for Recorder {
+        type Error = grpcio::Error;
+
+        fn poll_ready(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Result<(), grpcio::Error>> {
+            assert!(!self.departed, "used again after the call ended");
+            let answer = self.ready.pop_front().unwrap_or(Poll::Ready(Ok(())));
+            self.departed = matches!(answer, Poll::Ready(Err(_)));
+            answer
+        }
+
+        fn start_send(
+            mut self: Pin<&mut Self>,
+            (message, flags): (u32, WriteFlags),
+        ) -> Result<(), grpcio::Error> {
+            assert!(
+                !flags.get_buffer_hint(),
+                "would stay corked on the last flush"
+            );
+            if let Some(held) = self.held.replace(message) {
+                self.writes.push((held, true));
+            }
+            Ok(())
+        }
+
+        fn poll_flush(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Result<(), grpcio::Error>> {
+            if let Some(held) = self.held.take() {
+                self.writes.push((held, false));
+                self.flushes += 1;
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Result<(), grpcio::Error>> {
+            unreachable!("the pump leaves the sink open")
+        }
+    }
+
+    fn uncorked(recorder: &Recorder) -> Vec<u32> {
+        let uncorked = recorder.writes.iter().filter(|(_, corked)| !corked);
+        uncorked.map(|(message, _)| *message).collect()
+    }
+
+    #[test]
+    fn a_burst_is_one_flush_and_a_lone_message_leaves_at_once() {
+        let mut sink = Recorder::default();
+        let (sender, mut source) = mpsc::unbounded::<Result<u32, Status>>();
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+
+        for message in 0..1000 {
+            sender.unbounded_send(Ok(message)).expect("source lives");
+        }
+        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(pump.sink.flushes, 1);
+        assert_eq!(uncorked(pump.sink), [999]);
+
+        sender.unbounded_send(Ok(1000)).expect("source lives");
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(pump.sink.flushes, 2);
+        assert_eq!(uncorked(pump.sink), [999, 1000]);
+
+        drop(sender);
+        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Finished));
+        assert_eq!(pump.sent(), 1001);
+        assert_eq!(sink.flushes, 2, "nothing was left to flush");
+    }
+
+    #[test]
+    fn what_came_before_a_failure_is_delivered() {
+        let mut sink = Recorder::default();
+        let failure = Status::internal("the source broke");
+        let mut source = stream::iter([Ok(1), Ok(2), Err(failure.clone()), Ok(3)]);
+        let pumped = block_on(Pump::new(&mut sink, Pin::new(&mut source)));
+        assert_eq!(pumped, Pumped::Failed(failure));
+        assert_eq!(sink.writes, [(1, true), (2, false)]);
+    }
+
+    #[test]
+    fn the_source_is_polled_only_while_the_sink_has_room() {
+        let mut sink = Recorder {
+            ready: [Poll::Pending, Poll::Ready(Ok(())), Poll::Pending].into(),
+            ..Recorder::default()
+        };
+        let mut polled = 0;
+        let source = stream::repeat_with(|| {
+            polled += 1;
+            Ok::<_, Status>(polled)
+        });
+        let mut source = source.boxed_local();
+        let waker = noop_waker();
+        let mut cx = Context::from_waker(&waker);
+        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(pump.sent(), 0);
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(pump.sent(), 1);
+        drop(source);
+        assert_eq!(polled, 1);
+    }
+
+    #[test]
+    fn an_idle_source_is_given_up_when_the_peer_has_left() {
+        let mut sink = Recorder {
+            ready: [
+                Poll::Ready(Ok(())),
+                Poll::Ready(Err(grpcio::Error::RemoteStopped)),
+            ]
+            .into(),
+            ..Recorder::default()
+        };
+        let mut source = stream::pending::<Result<u32, Status>>();
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Departed));
+    }
+}

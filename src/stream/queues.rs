@@ -1,0 +1,67 @@
+//! The threads that everything runs on.
+
+use std::fmt;
+use std::sync::mpsc::{channel, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use grpcio::{EnvBuilder, Environment};
+
+/// Completion queues with one thread each, and a way to wait for the threads' end.
+///
+/// The binding does not wait for its threads, and a process that exits while they run tears the
+/// C core down under them.
+pub struct Queues {
+    env: Arc<Environment>,
+    count: usize,
+    stopping: Receiver<()>,
+}
+
+impl Queues {
+    /// Starts `count` completion queues, at least one; their threads are called `NAME-0` and up.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses to start a thread.
+    pub fn start(name: &str, count: usize) -> Self {
+        let count = count.max(1);
+        let (stops, stopping) = channel();
+        let stops = Mutex::new(stops);
+        let stop = move || {
+            let stops = stops.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody may be waiting.
+            let _ = stops.send(());
+        };
+        let builder = EnvBuilder::new().name_prefix(name).cq_count(count);
+        Self {
+            env: Arc::new(builder.before_stop(stop).build()),
+            count,
+            stopping,
+        }
+    }
+
+    /// What servers and channels are built on. The threads stop when its last clone is dropped.
+    pub fn env(&self) -> Arc<Environment> {
+        self.env.clone()
+    }
+
+    /// Stops the threads and waits for them, at most `limit`; says whether all have stopped.
+    ///
+    /// They do not stop while a server, a channel or a call holds on to the environment.
+    #[must_use = "whether the threads have stopped"]
+    pub fn stop(self, limit: Duration) -> bool {
+        drop(self.env);
+        let deadline = Instant::now() + limit;
+        (0..self.count).all(|_| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.stopping.recv_timeout(left).is_ok()
+        })
+    }
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut s = f.debug_struct("Queues");
+        s.field("count", &self.count).finish_non_exhaustive()
+    }
+}

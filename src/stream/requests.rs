@@ -1,0 +1,123 @@
+//! The messages of a client as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{ready, Context, Poll};
+
+use futures::stream::FusedStream;
+use futures::Stream;
+use grpcio::RequestStream;
+
+use super::Status;
+
+/// The messages that a client sends in one call, in order.
+///
+/// It ends when the client half-closes. It fails once, and then ends, with
+///
+/// - INTERNAL when a message cannot be parsed, which is the code that gRPC's
+///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) asks for;
+/// - CANCELLED when the client is known to have left in the middle.
+///
+/// **An end is not yet a success.** The C core reports a stream that was cut as one that ended,
+/// and the loss a moment later: usually the handler is dropped then, but it may be quicker. Only
+/// [`Observer::ended`](super::Observer::ended) is certain, because the status cannot be delivered
+/// to a client that is gone. So act message by message, and record an upload as complete there.
+///
+/// Dropping it early is fine: the call goes on until the handler's answer has been sent.
+pub struct Requests<T> {
+    /// None once dropped or ended, when the binding's stream is in `shared`.
+    stream: Option<RequestStream<T>>,
+    shared: Arc<Shared<T>>,
+}
+
+/// The part that the adapter keeps, and that outlives the handler.
+struct Shared<T> {
+    received: AtomicU64,
+    /// The binding cancels the call when its stream is dropped, and the status would be lost;
+    /// so a stream that the handler is done with waits here until the call is over.
+    done: Mutex<Option<RequestStream<T>>>,
+}
+
+/// What is left of a call's requests once the handler has them.
+pub(super) struct Received<T>(Arc<Shared<T>>);
+
+impl<T> Requests<T> {
+    pub(super) fn new(stream: RequestStream<T>) -> (Self, Received<T>) {
+        let shared = Arc::new(Shared {
+            received: AtomicU64::new(0),
+            done: Mutex::new(None),
+        });
+        let requests = Self {
+            stream: Some(stream),
+            shared: shared.clone(),
+        };
+        (requests, Received(shared))
+    }
+
+    fn end(&mut self) {
+        let mut done = self
+            .shared
+            .done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *done = self.stream.take();
+    }
+}
+
+impl<T> Received<T> {
+    /// How many messages the handler has taken.
+    pub(super) fn count(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Stream for Requests<T> {
+    /// A message, or why there are no more.
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let item = match ready!(Pin::new(stream).poll_next(cx)) {
+            Some(Ok(message)) => {
+                self.shared.received.fetch_add(1, Ordering::Relaxed);
+                return Poll::Ready(Some(Ok(message)));
+            }
+            Some(Err(grpcio::Error::Codec(e))) => {
+                let number = self.shared.received.load(Ordering::Relaxed) + 1;
+                let why = format!("message {number} of the call cannot be parsed: {e}");
+                Some(Err(Status::internal(why)))
+            }
+            Some(Err(_)) => Some(Err(Status::departed())),
+            None => None,
+        };
+        self.end();
+        Poll::Ready(item)
+    }
+}
+
+impl<T> FusedStream for Requests<T> {
+    fn is_terminated(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+impl<T> Drop for Requests<T> {
+    fn drop(&mut self) {
+        if self.stream.is_some() {
+            self.end();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Requests<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests")
+            .field("received", &self.shared.received)
+            .field("ended", &self.stream.is_none())
+            .finish()
+    }
+}

@@ -1,0 +1,247 @@
+//! Serves handlers that are plain functions between futures and streams.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{self, Either};
+use futures::{Future, FutureExt, SinkExt, Stream, TryFutureExt, TryStreamExt};
+use futures_timer::Delay;
+use grpcio::{
+    DuplexSink, Marshaller, Method, MethodType, RequestStream, RpcContext, RpcStatusCode,
+};
+use protobuf::Message;
+
+use super::contain::{contain, Contained};
+use super::pump::{Pump, Pumped};
+use super::{Call, Drain, Draining, Observer, Outcome, Requests, Silent, Status};
+
+/// Builds a [`grpcio::Service`] out of functions.
+///
+/// Each method names its path, `/package.Service/Method` as in the proto file, and gives a
+/// function that is called once a call. The function runs on the completion-queue thread that
+/// serves the call, and so does what it returns: neither may block. What it returns is dropped
+/// as soon as the client has left or the deadline has passed.
+///
+/// Every call ends with a status: the handler's error, OK at the end of its stream, INTERNAL if
+/// it panics, UNAVAILABLE when the server drains.
+///
+/// All three modes are registered with the binding as bidirectional. On the wire this is the
+/// same. In the binding a method with a single request occupies one of 1,024 slots from the
+/// call's headers to its message, and clients that never send the message lock out all others.
+pub struct ServiceBuilder {
+    builder: grpcio::ServiceBuilder,
+    options: Arc<Options>,
+}
+
+struct Options {
+    request_within: Duration,
+    draining: Draining,
+    observer: Arc<dyn Observer>,
+}
+
+impl ServiceBuilder {
+    /// A service without methods, whose calls end when `drain` begins.
+    pub fn new(drain: &Drain) -> Self {
+        Self {
+            builder: grpcio::ServiceBuilder::new(),
+            options: Arc::new(Options {
+                request_within: Duration::from_secs(5),
+                draining: drain.draining(),
+                observer: Arc::new(Silent),
+            }),
+        }
+    }
+
+    /// Tells `observer` about the calls of all methods that are added from now on.
+    #[must_use]
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        let options = Arc::new(Options {
+            observer,
+            draining: self.options.draining.clone(),
+            ..*self.options
+        });
+        Self { options, ..self }
+    }
+
+    /// How long a client may take to send the one request of a server-streaming call, from its
+    /// headers on; 5 seconds unless set. Then the call ends with DEADLINE_EXCEEDED. For all
+    /// methods that are added from now on.
+    #[must_use]
+    pub fn request_within(self, limit: Duration) -> Self {
+        let options = Arc::new(Options {
+            request_within: limit,
+            draining: self.options.draining.clone(),
+            observer: self.options.observer.clone(),
+        });
+        Self { options, ..self }
+    }
+
+    /// One request, a stream of responses.
+    ///
+    /// The handler is called when the request is there and complete. No request, or more than
+    /// one, is UNIMPLEMENTED, as gRPC's table of statuses has it.
+    #[must_use]
+    pub fn server_streaming<Req, Resp, H, S>(self, path: &'static str, handler: H) -> Self
+    where
+        Req: Message,
+        Resp: Message,
+        H: Fn(Arc<Call>, Req) -> S + Send + Sync + 'static,
+        S: Stream<Item = Result<Resp, Status>> + Send + 'static,
+    {
+        let limit = self.options.request_within;
+        let handler = Arc::new(handler);
+        self.duplex(path, move |call, requests| {
+            let handler = handler.clone();
+            the_only(requests, limit)
+                .map_ok(move |request| handler(call, request))
+                .try_flatten_stream()
+        })
+    }
+
+    /// A stream of requests, one response.
+    ///
+    /// The handler may answer before it has read all requests; the rest is then discarded.
+    #[must_use]
+    pub fn client_streaming<Req, Resp, H, F>(self, path: &'static str, handler: H) -> Self
+    where
+        Req: Message,
+        Resp: Message,
+        H: Fn(Arc<Call>, Requests<Req>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Resp, Status>> + Send + 'static,
+    {
+        self.duplex(path, move |call, requests| {
+            handler(call, requests).into_stream()
+        })
+    }
+
+    /// A stream of requests, a stream of responses, each at its own pace.
+    #[must_use]
+    pub fn duplex<Req, Resp, H, S>(mut self, path: &'static str, handler: H) -> Self
+    where
+        Req: Message,
+        Resp: Message,
+        H: Fn(Arc<Call>, Requests<Req>) -> S + Send + Sync + 'static,
+        S: Stream<Item = Result<Resp, Status>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let options = self.options.clone();
+        let accept = move |ctx: RpcContext<'_>, requests, sink| {
+            let call = Arc::new(Call::new(path, &ctx));
+            ctx.spawn(serve(
+                call,
+                requests,
+                sink,
+                handler.clone(),
+                options.clone(),
+            ));
+        };
+        let method = method::<Req, Resp>(path);
+        self.builder = self.builder.add_duplex_streaming_handler(&method, accept);
+        self
+    }
+
+    /// The service, to be registered with a [`grpcio::ServerBuilder`].
+    pub fn build(self) -> grpcio::Service {
+        self.builder.build()
+    }
+}
+
+/// The description of a protobuf method that the binding wants.
+pub(super) fn method<Req: Message, Resp: Message>(path: &'static str) -> Method<Req, Resp> {
+    Method {
+        ty: MethodType::Duplex,
+        name: path,
+        req_mar: Marshaller {
+            ser: grpcio::pb_ser,
+            de: grpcio::pb_de,
+        },
+        resp_mar: Marshaller {
+            ser: grpcio::pb_ser,
+            de: grpcio::pb_de,
+        },
+    }
+}
+
+/// Waits for the one request of a call and for the half-close behind it.
+async fn the_only<T>(mut requests: Requests<T>, limit: Duration) -> Result<T, Status> {
+    let exactly_one = async {
+        let violation = |sent| {
+            let why = format!("this method takes exactly one request, and the client sent {sent}");
+            Err(Status::new(RpcStatusCode::UNIMPLEMENTED, why))
+        };
+        let Some(request) = requests.try_next().await? else {
+            return violation("none");
+        };
+        match requests.try_next().await? {
+            Some(_) => violation("more"),
+            None => Ok(request),
+        }
+    };
+    futures::pin_mut!(exactly_one);
+    match future::select(exactly_one, Delay::new(limit)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(Status::new(
+            RpcStatusCode::DEADLINE_EXCEEDED,
+            format!("the request was not complete within {limit:?}"),
+        )),
+    }
+}
+
+/// One call, from its headers to its end.
+async fn serve<Req, Resp, H, S>(
+    call: Arc<Call>,
+    requests: RequestStream<Req>,
+    mut sink: DuplexSink<Resp>,
+    handler: Arc<H>,
+    options: Arc<Options>,
+) where
+    H: Fn(Arc<Call>, Requests<Req>) -> S,
+    S: Stream<Item = Result<Resp, Status>>,
+{
+    tell(&call, || options.observer.started(&call));
+    let (requests, received) = Requests::new(requests);
+    // The handler is called inside its stream, where a panic is contained.
+    let source = future::lazy({
+        let call = call.clone();
+        move |_| handler(call, requests)
+    });
+    let source = Contained::new(call.method(), source.flatten_stream());
+    let mut source = options.draining.clone().end(source);
+
+    sink.enhance_batch(true);
+    let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
+    let pumped = (&mut pump).await;
+    let sent = pump.sent();
+
+    let (status, delivered) = match pumped {
+        Pumped::Finished => (Status::ok(), sink.close().await.is_ok()),
+        Pumped::Failed(status) => (status.clone(), sink.fail(status.into()).await.is_ok()),
+        Pumped::Departed => (Status::departed(), false),
+    };
+    // Not before: it may hold what the handler was to be told about this call's end.
+    drop(source);
+    let status = match delivered {
+        true => status,
+        false if call.deadline_exceeded() => Status::new(
+            RpcStatusCode::DEADLINE_EXCEEDED,
+            "the client's deadline passed",
+        ),
+        false => Status::departed(),
+    };
+    let outcome = Outcome {
+        status,
+        received: received.count(),
+        sent,
+    };
+    tell(&call, || options.observer.ended(&call, &outcome));
+}
+
+fn tell(call: &Call, observe: impl FnOnce()) {
+    if let Err(why) = contain(observe) {
+        log::error!(
+            "{}: the observer of this call panicked: {why}",
+            call.method()
+        );
+    }
+}

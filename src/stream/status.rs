@@ -1,0 +1,139 @@
+//! How a call ends when it does not end well.
+
+use std::error::Error;
+use std::fmt;
+
+use grpcio::{RpcStatus, RpcStatusCode};
+
+/// The status a call ended with, or is to end with: a code and a message for a person.
+///
+/// Handlers return it as their error and clients get it as theirs. It shows itself as
+/// `NAME: message`, without the debug text that the C core attaches to its own statuses.
+///
+/// ```
+/// use greeter_stream::stream::Status;
+/// use grpcio::RpcStatusCode;
+///
+/// let status = Status::new(RpcStatusCode::NOT_FOUND, "no stock has the code `aaa`");
+/// assert_eq!(status.to_string(), "NOT_FOUND: no stock has the code `aaa`");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    code: RpcStatusCode,
+    message: String,
+}
+
+impl Status {
+    /// A status of `code`, with a `message` that says what was wrong and what to do about it.
+    ///
+    /// The message travels in a response header, which peers limit to a few KiB.
+    pub fn new(code: RpcStatusCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// The status of a call that ended well.
+    pub fn ok() -> Self {
+        Self::new(RpcStatusCode::OK, "")
+    }
+
+    /// The gRPC status code.
+    pub fn code(&self) -> RpcStatusCode {
+        self.code
+    }
+
+    /// What the other side said about it; may be empty.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The code's name as the gRPC documents spell it, such as `UNAVAILABLE`.
+    ///
+    /// A code outside 0 to 16 is shown as `CODE_<n>`.
+    pub fn name(&self) -> String {
+        // The binding prints `14-UNAVAILABLE`.
+        match format!("{:?}", self.code).split_once('-') {
+            Some((_, name)) if name != "INVALID_STATUS_CODE" => name.to_owned(),
+            _ => format!("CODE_{}", i32::from(self.code)),
+        }
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(RpcStatusCode::INTERNAL, message)
+    }
+
+    /// The peer has left, so nobody will see this status but this side's log.
+    pub(crate) fn departed() -> Self {
+        Self::new(RpcStatusCode::CANCELLED, "the client is gone")
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Status {}
+
+impl From<RpcStatus> for Status {
+    fn from(status: RpcStatus) -> Self {
+        Self::new(status.code(), status.message())
+    }
+}
+
+impl From<Status> for RpcStatus {
+    fn from(status: Status) -> Self {
+        RpcStatus::with_message(status.code, status.message)
+    }
+}
+
+impl From<grpcio::Error> for Status {
+    fn from(error: grpcio::Error) -> Self {
+        use grpcio::Error as E;
+        match error {
+            E::RpcFailure(status) | E::RpcFinished(Some(status)) => status.into(),
+            // gRPC's table of statuses: a message that cannot be parsed is INTERNAL.
+            E::Codec(e) => Self::internal(format!("malformed message: {e}")),
+            E::RpcFinished(None) | E::RemoteStopped => Self::new(
+                RpcStatusCode::CANCELLED,
+                "the call ended while it was still in use",
+            ),
+            E::InvalidMetadata(why) => Self::new(RpcStatusCode::INVALID_ARGUMENT, why),
+            E::QueueShutdown => Self::new(
+                RpcStatusCode::UNAVAILABLE,
+                "this side of the connection is shutting down",
+            ),
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_code_and_message_only() {
+        let with_debug_text = RpcStatus::with_details_and_error_string(
+            RpcStatusCode::UNAVAILABLE,
+            "draining".into(),
+            vec![1],
+            "UNKNOWN:Error received from peer {file_line:1}".into(),
+        );
+        let status = Status::from(grpcio::Error::RpcFailure(with_debug_text));
+        assert_eq!(status.to_string(), "UNAVAILABLE: draining");
+        assert_eq!(Status::ok().to_string(), "OK");
+    }
+
+    #[test]
+    fn names_codes_that_grpc_does_not_define() {
+        assert_eq!(Status::new(RpcStatusCode::from(99), "").name(), "CODE_99");
+    }
+}
