@@ -3,17 +3,17 @@
 pub mod command;
 
 use std::fmt;
+use std::future::Future;
+use std::panic::{resume_unwind, AssertUnwindSafe};
+use std::sync::mpsc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, TryStream, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{CallOption, ChannelBuilder, RpcStatusCode};
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use crate::stream::{client, Queues, Status};
-
-/// How long the completion-queue thread may take to stop once nothing uses it.
-const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Which server to call, and how patiently.
 #[derive(Clone, Debug)]
@@ -38,28 +38,29 @@ impl Default for Config {
     }
 }
 
-/// A client of `Greeter`, with a connection that its calls share and that is made when the first
-/// of them needs it.
+/// A client of `Greeter`, with a connection that its calls and clones share and that is made when
+/// the first call needs it.
+///
+/// Its futures and streams run anywhere. They run best inside [`run`](Self::run): elsewhere each
+/// message costs a trip between two threads.
+#[derive(Clone)]
 pub struct Client {
-    // In the order in which they must be dropped.
     client: grpcio::Client,
-    queues: Queues,
     config: Config,
 }
 
 impl Client {
-    /// A client of the server that `config` names.
+    /// A client of the server that `config` names, on one of `queues`.
     ///
     /// # Errors
     ///
     /// INVALID_ARGUMENT for a server's name with a NUL character. Other names that are wrong
     /// make the calls fail, with UNAVAILABLE.
-    pub fn new(config: Config) -> Result<Self, Status> {
+    pub fn new(queues: &Queues, config: Config) -> Result<Self, Status> {
         if config.server.contains('\0') {
             let why = "the server's address contains a NUL character";
             return Err(Status::new(RpcStatusCode::INVALID_ARGUMENT, why));
         }
-        let queues = Queues::start("queue", 1);
         let channel = ChannelBuilder::new(queues.env())
             // Else a server that comes up late is noticed up to two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
@@ -67,9 +68,33 @@ impl Client {
             .connect(&config.server);
         Ok(Self {
             client: grpcio::Client::new(channel),
-            queues,
             config,
         })
+    }
+
+    /// Runs a future on the thread of the client's completion queue, where its calls cost least,
+    /// and waits for it. What the future does may block only what else runs on that queue.
+    ///
+    /// # Panics
+    ///
+    /// When the future does; the queue lives on. Deadlocks on a completion queue's own thread.
+    pub fn run<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.client.spawn(async move {
+            let output = AssertUnwindSafe(future).catch_unwind().await;
+            // The caller waits below.
+            let _ = sender.send(output);
+        });
+        match receiver.recv() {
+            Ok(Ok(output)) => output,
+            Ok(Err(panic)) => resume_unwind(panic),
+            // Only if the queue was stopped, which the channel in `self` prevents.
+            Err(_) => unreachable!("a completion queue ended while a client used it"),
+        }
     }
 
     /// GetStream: asks with `data`, and streams what the server sends.
@@ -124,16 +149,6 @@ impl Client {
         let requests = messages.map_ok(request);
         let responses = client::duplex(&self.client, ALL_STREAM, requests, self.options())?;
         Ok(responses.map(|item| item.map(|response: StreamResData| response.data)))
-    }
-
-    /// Closes the connection, which cancels the calls that still run, and waits for the client's
-    /// thread. A process that exits right after dropping a client may crash; after this, not.
-    pub fn close(self) {
-        let Self { client, queues, .. } = self;
-        drop(client);
-        if !queues.stop(THREAD_STOPS_WITHIN) {
-            log::warn!("a call of a client that was closed is still in use");
-        }
     }
 
     fn options(&self) -> CallOption {

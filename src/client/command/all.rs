@@ -1,6 +1,5 @@
 //! `all`: AllStream between standard input and standard output.
 
-use futures::executor::block_on;
 use futures::TryStreamExt;
 
 use super::input::Input;
@@ -15,7 +14,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(client: &Client, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let lines = Input::stdin().lines().map_err(Failure::from);
-    block_on(Output::new(args.json).print(client.all(lines)?))
+    Output::new(args.json).print(client.all(lines)?).await
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use futures::executor::block_on;
 use futures::future::{self, Either};
 use futures::{stream, FutureExt, Stream, StreamExt};
 use futures_timer::Delay;
@@ -33,12 +32,10 @@ pub(super) struct Args {
     count: usize,
 }
 
-pub(super) fn run(client: &Client, args: &Args) -> Result<(), Failure> {
-    block_on(async {
-        get(client).await?;
-        put(client, args).await?;
-        all(client, args).await
-    })
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    get(&client).await?;
+    put(&client, &args).await?;
+    all(&client, &args).await
 }
 
 async fn get(client: &Client) -> Result<(), Failure> {

@@ -1,6 +1,5 @@
 //! `get`: GetStream to standard output.
 
-use futures::executor::block_on;
 use futures::StreamExt;
 
 use super::output::Output;
@@ -21,8 +20,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(client: &Client, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let messages = client.get(args.data)?;
     let wanted = messages.take(args.count.unwrap_or(usize::MAX));
-    block_on(Output::new(args.json).print(wanted))
+    Output::new(args.json).print(wanted).await
 }

@@ -15,9 +15,12 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use super::{Client, Config};
-use crate::stream::Status;
+use crate::stream::{Queues, Status};
 
 pub use input::InputError;
+
+/// How long the client's thread may take to stop once the command is done.
+const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Calls the Greeter service: live streams over gRPC.
 ///
@@ -115,18 +118,26 @@ impl From<io::Error> for Failure {
 ///
 /// See [`Failure`].
 pub fn run(args: Args) -> Result<(), Failure> {
-    let client = Client::new(Config {
+    let config = Config {
         server: args.server,
         timeout: args.timeout,
         wait: args.wait,
-    })?;
-    let done = match args.command {
-        Command::Demo(args) => demo::run(&client, &args),
-        Command::Get(args) => get::run(&client, args),
-        Command::Put(args) => put::run(&client, &args),
-        Command::All(args) => all::run(&client, args),
     };
-    client.close();
+    let queues = Queues::start("queue", 1);
+    let client = Client::new(&queues, config)?;
+    let calls = client.clone();
+    let done = client.run(async move {
+        match args.command {
+            Command::Demo(args) => demo::run(calls, args).await,
+            Command::Get(args) => get::run(calls, args).await,
+            Command::Put(args) => put::run(calls, args).await,
+            Command::All(args) => all::run(calls, args).await,
+        }
+    });
+    drop(client);
+    if !queues.stop(THREAD_STOPS_WITHIN) {
+        log::warn!("a call is still running");
+    }
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,

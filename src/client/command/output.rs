@@ -1,6 +1,6 @@
 //! Standard output, for people and for programs.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use futures::{Stream, StreamExt};
 use serde_json::json;
@@ -14,7 +14,7 @@ const BATCH: usize = 256;
 /// Messages, one a line: as they are for a program, with control characters escaped on a
 /// terminal, or as JSON.
 pub(super) struct Output {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Stdout>,
     form: Form,
 }
 
@@ -26,7 +26,7 @@ enum Form {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        let out = io::stdout().lock();
+        let out = io::stdout();
         let form = match (json, out.is_terminal()) {
             (true, _) => Form::Json,
             (false, true) => Form::Escaped,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use futures::executor::block_on;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,7 +16,7 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 }
 
-pub(super) fn run(client: &Client, args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let input = match &args.file {
         Some(path) => Input::open(path)?,
         None => Input::stdin(),
@@ -31,7 +30,7 @@ pub(super) fn run(client: &Client, args: &Args) -> Result<(), Failure> {
             bar.set_message(format!("{count} messages"));
         }
     });
-    let answer = block_on(client.put(lines.map_err(Failure::from)));
+    let answer = client.put(lines.map_err(Failure::from)).await;
     bar.set_message(format!("{count} messages"));
     match answer {
         Ok(answer) => {
