@@ -4,11 +4,9 @@ pub mod command;
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{resume_unwind, AssertUnwindSafe};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt, TryStream, TryStreamExt};
+use futures::{Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{CallOption, ChannelBuilder, RpcStatusCode};
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
@@ -41,8 +39,7 @@ impl Default for Config {
 /// A client of `Greeter`, with a connection that its calls and clones share and that is made when
 /// the first call needs it.
 ///
-/// Its futures and streams run anywhere. They run best inside [`run`](Self::run): elsewhere each
-/// message costs a trip between two threads.
+/// Its futures and streams run anywhere, and best inside [`run`](Self::run).
 #[derive(Clone)]
 pub struct Client {
     client: grpcio::Client,
@@ -72,29 +69,14 @@ impl Client {
         })
     }
 
-    /// Runs a future on the thread of the client's completion queue, where its calls cost least,
-    /// and waits for it. What the future does may block only what else runs on that queue.
-    ///
-    /// # Panics
-    ///
-    /// When the future does; the queue lives on. Deadlocks on a completion queue's own thread.
+    /// Runs a future on the thread of the client's completion queue and waits for it; see
+    /// [`stream::client::run`](client::run).
     pub fn run<F>(&self, future: F) -> F::Output
     where
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.client.spawn(async move {
-            let output = AssertUnwindSafe(future).catch_unwind().await;
-            // The caller waits below.
-            let _ = sender.send(output);
-        });
-        match receiver.recv() {
-            Ok(Ok(output)) => output,
-            Ok(Err(panic)) => resume_unwind(panic),
-            // Only if the queue was stopped, which the channel in `self` prevents.
-            Err(_) => unreachable!("a completion queue ended while a client used it"),
-        }
+        client::run(&self.client, future)
     }
 
     /// GetStream: asks with `data`, and streams what the server sends.

@@ -1,13 +1,20 @@
 //! The client's side of the three streaming modes.
+//!
+//! What these functions return is polled by whoever likes, without a runtime. It is fastest inside
+//! [`run`], on the completion queue's own thread: polled elsewhere, each message wakes another
+//! thread, which made a call of small messages about 20 times slower where we measured it
+//! (`put` and `get` of the command line, 16 bytes a message, two cores).
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{resume_unwind, AssertUnwindSafe};
 use std::pin::Pin;
+use std::sync::mpsc;
 use std::task::{ready, Context, Poll};
 
 use futures::future::{self, Either};
 use futures::stream::FusedStream;
-use futures::{SinkExt, Stream, StreamExt, TryStream, TryStreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{
     CallOption, Client, ClientDuplexReceiver, ClientDuplexSender, ClientSStreamReceiver,
     RpcStatusCode,
@@ -17,6 +24,33 @@ use protobuf::Message;
 use super::pump::{Pump, Pumped};
 use super::service::method;
 use super::Status;
+
+/// Runs a future on the thread of the client's completion queue, and waits for it.
+///
+/// Meanwhile the future may block nothing but what else runs on that queue.
+///
+/// # Panics
+///
+/// When the future panics; the queue lives on.
+///
+/// Never call it on a completion queue's thread: it would wait for itself.
+pub fn run<F>(client: &Client, future: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    let (sender, receiver) = mpsc::sync_channel(1);
+    client.spawn(async move {
+        let output = AssertUnwindSafe(future).catch_unwind().await;
+        // The receiver waits below.
+        let _ = sender.send(output);
+    });
+    match receiver.recv() {
+        Ok(Ok(output)) => output,
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(_) => unreachable!("the queue ended, although `client` keeps it"),
+    }
+}
 
 /// Calls a server-streaming method: one request, a stream of responses.
 ///
@@ -31,7 +65,7 @@ pub fn server_streaming<Req: Message, Resp: Message>(
     options: CallOption,
 ) -> Result<Responses<Resp>, Status> {
     let receiver = client.server_streaming(&method(path), request, options)?;
-    Ok(Responses::new(Receiver::Single(receiver)))
+    Ok(Responses::new(client, Receiver::Single(receiver)))
 }
 
 /// Calls a client-streaming method: sends all of `requests`, then waits for the one response.
@@ -60,7 +94,7 @@ where
     let (mut sink, receiver) = client
         .duplex_streaming(&method::<Req, Resp>(path), options)
         .map_err(Status::from)?;
-    let mut responses = Responses::new(Receiver::Duplex(receiver));
+    let mut responses = Responses::new(client, Receiver::Duplex(receiver));
     let answer = the_only(&mut responses);
     let sending = send(&mut sink, requests);
     futures::pin_mut!(answer, sending);
@@ -95,7 +129,7 @@ where
     let (mut sink, receiver) = client.duplex_streaming(&method(path), options)?;
     let sending = async move { send(&mut sink, requests).await };
     Ok(Conversation {
-        responses: Responses::new(Receiver::Duplex(receiver)),
+        responses: Responses::new(client, Receiver::Duplex(receiver)),
         sending: Some(Box::pin(sending)),
     })
 }
@@ -139,6 +173,8 @@ pub struct Responses<T> {
     receiver: Option<Receiver<T>>,
     /// A status that arrived while there may still be messages before it.
     failure: Option<Status>,
+    /// Keeps the connection, and the thread that serves it, for as long as the call runs.
+    _client: Client,
 }
 
 enum Receiver<T> {
@@ -156,10 +192,11 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Responses<T> {
-    fn new(receiver: Receiver<T>) -> Self {
+    fn new(client: &Client, receiver: Receiver<T>) -> Self {
         Self {
             receiver: Some(receiver),
             failure: None,
+            _client: client.clone(),
         }
     }
 }

@@ -1,0 +1,31 @@
+//! Messages that are ready together travel together, and none waits for another.
+
+use futures::StreamExt;
+
+use crate::support::process::Server;
+use crate::support::relay::Relay;
+use crate::support::{client, soon};
+
+#[test]
+fn a_burst_shares_frames_and_a_paced_stream_does_not_wait() {
+    const MESSAGES: usize = 2_000;
+    let frames = |interval: &str, ticks: usize| {
+        let server = Server::start(&["--ticks", &ticks.to_string(), "--tick-interval", interval]);
+        let relay = Relay::to(&server.address);
+        let ticks_seen = soon(
+            "ticks",
+            client(&relay.address).get("aaa").expect("starts").count(),
+        );
+        assert_eq!(ticks_seen, ticks);
+        relay.data_frames()
+    };
+    // The frames of a burst hold up to 16 KiB, and a message is 17 bytes. The first message, the
+    // flow-control window and the C core's buffer of 64 KiB cost some more frames.
+    let burst = frames("0s", MESSAGES);
+    assert!(
+        burst <= MESSAGES / 20,
+        "{MESSAGES} ready messages took {burst} frames"
+    );
+    // Each message of a quiet stream is a frame of its own: it left before the next was there.
+    assert_eq!(frames("20ms", 10), 10);
+}

@@ -1,0 +1,285 @@
+//! `greeter-client` as a person or a script uses it.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::lines::Lines;
+use crate::support::process::{client, run, text, Process, Server};
+use crate::support::PATIENCE;
+
+#[test]
+fn get_prints_a_message_a_line_as_it_arrives() {
+    let server = Server::start(&["--ticks", "3", "--tick-interval", "1ms"]);
+    let output = run(&mut client(&server.address, &["get", "aaa"]), b"");
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout).lines().count(), 3);
+
+    let output = run(
+        &mut client(&server.address, &["get", "aaa", "--json", "--count", "2"]),
+        b"",
+    );
+    assert!(output.status.success());
+    for line in text(&output.stdout).lines() {
+        let json: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(
+            json["data"]
+                .as_str()
+                .is_some_and(|data| data.parse::<u64>().is_ok()),
+            "{line}"
+        );
+    }
+
+    // Long before the second.
+    let slow = Server::start(&["--tick-interval", "1h"]);
+    let mut get = Process::start(&mut client(&slow.address, &["get", "aaa"]));
+    Lines::of(get.0.stdout.take().expect("piped")).wait_for(PATIENCE, |line| !line.is_empty());
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let server = Server::start(&["--ticks", "0", "--tick-interval", "0s"]);
+    let mut get = Process::start(&mut client(&server.address, &["get", "aaa"]));
+    let mut three = [0; 3];
+    get.0
+        .stdout
+        .take()
+        .expect("piped")
+        .read_exact(&mut three)
+        .expect("output");
+    assert_eq!(get.wait(PATIENCE).code(), Some(0));
+    let mut said = String::new();
+    get.0
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut said)
+        .expect("UTF-8");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn put_sends_a_file_or_standard_input_and_prints_the_answer() {
+    let mut server = Server::start(&[]);
+    let path = std::env::temp_dir().join(format!("greeter-put-{}", std::process::id()));
+    std::fs::write(&path, "one\n\nthree ß\nfour").expect("written");
+    let file = path.to_str().expect("UTF-8");
+    let output = run(&mut client(&server.address, &["put", file]), b"");
+    std::fs::remove_file(&path).expect("removed");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "4\n")
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "",
+        "no progress bar without a terminal"
+    );
+    for message in [
+        "message 1: one",
+        "message 2: ",
+        "message 3: three ß",
+        "message 4: four",
+    ] {
+        server
+            .log
+            .wait_for(PATIENCE, |line| line.ends_with(message));
+    }
+    let output = run(&mut client(&server.address, &["put"]), b"a\nb\n");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "2\n")
+    );
+}
+
+#[test]
+fn put_names_the_line_that_cannot_be_sent_and_sends_nothing_after_it() {
+    let mut server = Server::start(&[]);
+    let too_long = [b"ok\n", &vec![b'x'; 4 * 1024 * 1024][..], b"\nafter\n"].concat();
+    for (input, why) in [
+        (
+            &b"ok\nbad \xff\nafter\n"[..],
+            "line 2 of standard input is not UTF-8 from its byte 5 on",
+        ),
+        (
+            &too_long,
+            "line 2 of standard input is longer than 4194299 bytes",
+        ),
+    ] {
+        let output = run(&mut client(&server.address, &["put"]), input);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output.stdout), "");
+        let said = text(&output.stderr);
+        assert!(
+            said.starts_with(&format!("greeter-client: {why}")),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1);
+        let end = server.log.wait_for_all(PATIENCE, &["PutStream", "ended"]);
+        assert!(end.contains("CANCELLED") && !end.contains(" 2 in"), "{end}");
+    }
+    let output = run(&mut client(&server.address, &["put", "/no/such/file"]), b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot read /no/such/file: No such file"));
+}
+
+#[test]
+fn put_notices_the_end_of_its_call_while_its_input_is_open() {
+    let mut server = Server::start(&[]);
+    let mut put = Process::start(client(&server.address, &["put"]).stdin(Stdio::piped()));
+    let mut stdin = put.0.stdin.take().expect("piped");
+    stdin.write_all(b"one\n").expect("written");
+    server.log.wait_for_all(PATIENCE, &["message 1: one"]);
+    server.process.signal("TERM");
+    assert_eq!(put.wait(PATIENCE).code(), Some(1));
+    let mut said = Lines::of(put.0.stderr.take().expect("piped"));
+    said.wait_for_all(
+        PATIENCE,
+        &["greeter-client: UNAVAILABLE: the server is shutting down"],
+    );
+}
+
+#[test]
+fn all_sends_lines_prints_what_arrives_and_waits_for_the_end() {
+    let mut server = Server::start(&["--tick-interval", "1ms"]);
+    let mut all = Process::start(client(&server.address, &["all"]).stdin(Stdio::piped()));
+    let mut stdin = all.0.stdin.take().expect("piped");
+    let mut heard = Lines::of(all.0.stdout.take().expect("piped"));
+    for n in 1..=3 {
+        writeln!(stdin, "line {n}").expect("written");
+        server
+            .log
+            .wait_for_all(PATIENCE, &[&format!("message {n}: line {n}")]);
+        heard.wait_for(PATIENCE, |line| line == "ssss");
+    }
+    drop(stdin);
+    assert_eq!(all.wait(PATIENCE).code(), Some(0));
+    server
+        .log
+        .wait_for_all(PATIENCE, &["AllStream", "3 in", "out: OK"]);
+}
+
+#[test]
+fn a_call_that_fails_exits_1_with_its_status_on_one_line() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
+    let nobody = free.local_addr().expect("bound").to_string();
+    drop(free);
+    let output = run(&mut client(&nobody, &["get", "aaa"]), b"");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("greeter-client: UNAVAILABLE: "), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    let slow = Server::start(&["--tick-interval", "1h"]);
+    let output = run(
+        &mut client(&slow.address, &["--timeout", "200ms", "get", "aaa"]),
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("greeter-client: DEADLINE_EXCEEDED"));
+    assert_eq!(
+        text(&output.stdout).lines().count(),
+        1,
+        "what came before is printed"
+    );
+}
+
+#[test]
+fn wait_waits_for_a_server_that_comes_up_later() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
+    let address = free.local_addr().expect("bound").to_string();
+    drop(free);
+    let mut get = Process::start(&mut client(
+        &address,
+        &["--wait", "get", "aaa", "--count", "1"],
+    ));
+    // It is up and has found nobody when it is waited for and has not ended.
+    assert!(exits_within(&mut get, Duration::from_millis(300)).is_none());
+    let _server = Server::start_at(&address, &[]);
+    assert_eq!(get.wait(PATIENCE).code(), Some(0));
+
+    let output = run(
+        &mut client("127.0.0.1:1", &["--wait", "--timeout", "300ms", "get", "a"]),
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("greeter-client: DEADLINE_EXCEEDED"));
+}
+
+fn exits_within(process: &mut Process, limit: Duration) -> Option<i32> {
+    let deadline = std::time::Instant::now() + limit;
+    while std::time::Instant::now() < deadline {
+        if let Some(status) = process.0.try_wait().expect("wait") {
+            return status.code();
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    None
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    for args in [
+        &["get"][..],
+        &["nonsense"],
+        &["--timeout", "soon", "get", "a"],
+        &[],
+    ] {
+        let output = run(&mut client("127.0.0.1:1", args), b"");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn demo_does_what_the_original_client_does() {
+    let mut server = Server::start(&["--ticks", "2", "--tick-interval", "50ms"]);
+    let demo = [
+        "demo",
+        "--interval",
+        "20ms",
+        "--count",
+        "3",
+        "--for",
+        "200ms",
+    ];
+    let output = run(&mut client(&server.address, &demo), b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    let count = |line: &str| out.lines().filter(|l| l.starts_with(line)).count();
+    assert_eq!(count("GetStream: received "), 2);
+    assert_eq!(count("PutStream: sending ss"), 3);
+    assert_eq!(count("PutStream: answered 3"), 1);
+    assert!(count("AllStream: sending ssss") >= 3, "{out}");
+    assert!(count("AllStream: received ssss") >= 2, "{out}");
+    assert!(out.ends_with("AllStream: ended\n"), "{out}");
+    server.log.wait_for_all(PATIENCE, &["AllStream", "out: OK"]);
+}
+
+#[test]
+fn output_for_a_terminal_is_escaped() {
+    // `script` gives the client a terminal.
+    let script = Command::new("script").arg("--version").output();
+    let Ok(_) = script else {
+        panic!("the tests need `script` of util-linux")
+    };
+    let relay = crate::support::service::serve(1, |service| {
+        use greeter_stream::generated::greeter::StreamReqData;
+        service.server_streaming("/Greeter/GetStream", |_, _: StreamReqData| {
+            let nasty = crate::support::service::response("\u{1b}]0;owned\u{7}");
+            futures::stream::iter([Ok(nasty)])
+        })
+    });
+    let command = format!(
+        "{} --server {} get a",
+        crate::support::process::CLIENT,
+        relay.address
+    );
+    let output = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .output();
+    let output = output.expect("script runs");
+    assert_eq!(text(&output.stdout), "\\u{1b}]0;owned\\u{7}\r\n");
+    let raw = run(&mut client(&relay.address, &["get", "a"]), b"");
+    assert_eq!(raw.stdout, b"\x1b]0;owned\x07\n");
+}

@@ -1,0 +1,237 @@
+//! Clients that go away: what they leave behind is gone within a second, and never looks done.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{stream, StreamExt, TryStreamExt};
+use greeter_stream::client::{Client, Config};
+use greeter_stream::generated::greeter::StreamReqData;
+use greeter_stream::stream::{Queues, Requests, Status};
+use grpcio::RpcStatusCode;
+
+use crate::support::lines::Lines;
+use crate::support::process::{helper, helper_address, Process, Server, CLIENT};
+use crate::support::relay::Relay;
+use crate::support::service::{outcomes, response, serve};
+use crate::support::{client, soon, PATIENCE};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SUBSCRIBERS: usize = 500;
+
+#[test]
+fn five_hundred_idle_subscribers_vanish_and_are_gone_within_a_second() {
+    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut subscribers = helper("departure::idle_subscribers", &server.address);
+    Lines::of(subscribers.0.stdout.take().expect("piped"))
+        .wait_for_all(PATIENCE, &["all subscribed"]);
+    subscribers.0.kill().expect("killed");
+    let killed = Instant::now();
+    for _ in 0..SUBSCRIBERS {
+        let left = (killed + SECOND).saturating_duration_since(Instant::now());
+        server
+            .log
+            .wait_for_all(left, &["GetStream", "ended", "1 out: CANCELLED"]);
+    }
+}
+
+/// Subscribes, says so, and waits to be killed.
+#[test]
+#[ignore = "a helper process of another test"]
+fn idle_subscribers() {
+    let client = client_without_timeout(&helper_address());
+    let subscribe = |_| client.get("aaa").expect("starts");
+    let mut streams: Vec<_> = (0..SUBSCRIBERS).map(subscribe).collect();
+    for stream in &mut streams {
+        soon("first tick", stream.next())
+            .expect("a tick")
+            .expect("no error");
+    }
+    println!("all subscribed");
+    futures::executor::block_on(streams[0].next());
+    unreachable!("the next tick comes in an hour");
+}
+
+fn client_without_timeout(address: &str) -> Client {
+    let config = Config {
+        server: address.to_owned(),
+        ..Config::default()
+    };
+    Client::new(&Queues::start("test", 1), config).expect("a good address")
+}
+
+#[test]
+fn a_conversation_ends_at_once_when_its_client_is_killed() {
+    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut talker = Process::start(
+        std::process::Command::new(CLIENT)
+            .args(["--server", &server.address, "all"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped()),
+    );
+    let mut stdin = talker.0.stdin.take().expect("piped");
+    stdin.write_all(b"hello\n").expect("written");
+    server
+        .log
+        .wait_for_all(PATIENCE, &["AllStream", "message 1: hello"]);
+    talker.0.kill().expect("killed");
+    server
+        .log
+        .wait_for_all(SECOND, &["AllStream", "ended", "1 in, 1 out: CANCELLED"]);
+}
+
+#[test]
+fn an_upload_that_is_cut_is_never_complete() {
+    let mut server = Server::start(&[]);
+    for kill in [false, true] {
+        for _ in 0..10 {
+            let relay = Relay::to(&server.address);
+            let mut uploader = Process::start(
+                std::process::Command::new(CLIENT)
+                    .args(["--server", &relay.address, "put"])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped()),
+            );
+            let mut stdin = uploader.0.stdin.take().expect("piped");
+            stdin.write_all(b"1\n2\n3\n").expect("written");
+            server
+                .log
+                .wait_for_all(PATIENCE, &["PutStream", "message 3: 3"]);
+            if kill {
+                uploader.0.kill().expect("killed");
+            } else {
+                relay.cut();
+            }
+            let end = server
+                .log
+                .wait_for_all(SECOND, &["PutStream", "ended", "3 in"]);
+            assert!(end.ends_with("CANCELLED: the client is gone"), "{end}");
+            if !kill {
+                // The client knows, too, while its input is still open.
+                let status = uploader.wait(PATIENCE);
+                assert_eq!(status.code(), Some(1));
+                let mut out = Lines::of(uploader.0.stderr.take().expect("piped"));
+                out.wait_for_all(PATIENCE, &["greeter-client: UNAVAILABLE"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_a_lost_client_is_not_reported_as_ok() {
+    let (observer, ended) = outcomes();
+    let (arrived, has_arrived) = mpsc::channel();
+    let server = serve(2, |service| {
+        let put = move |_, requests: Requests<StreamReqData>| {
+            let arrived = arrived.clone();
+            async move {
+                // Takes every end, even an error, for a good one.
+                let ignore = |_| {
+                    let _ = arrived.send(());
+                    std::future::ready(())
+                };
+                requests.for_each(ignore).await;
+                Ok(response("complete"))
+            }
+        };
+        service
+            .observer(observer)
+            .client_streaming("/Greeter/PutStream", put)
+    });
+    for _ in 0..100 {
+        let relay = Relay::to(&server.address);
+        let client = client(&relay.address);
+        let message = stream::iter([Ok::<_, Status>("1".to_owned())]);
+        let calls = client.clone();
+        let answer = std::thread::spawn(move || {
+            calls
+                .clone()
+                .run(async move { calls.put(message.chain(stream::pending())).await })
+        });
+        has_arrived.recv_timeout(PATIENCE).expect("the message");
+        relay.cut();
+        let outcome = ended.recv_timeout(SECOND).expect("gone within a second");
+        assert_eq!(outcome.status.code(), RpcStatusCode::CANCELLED);
+        let answer = answer.join().expect("no panic");
+        assert_eq!(
+            answer.map_err(|e| e.code()),
+            Err(RpcStatusCode::UNAVAILABLE)
+        );
+    }
+}
+
+#[test]
+fn a_client_that_drops_its_stream_cancels_the_call() {
+    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let client = client(&server.address);
+    let mut ticks = client.get("aaa").expect("starts");
+    soon("tick", ticks.next())
+        .expect("a tick")
+        .expect("no error");
+    drop(ticks);
+    server.log.wait_for_all(
+        SECOND,
+        &["GetStream", "1 out: CANCELLED: the client is gone"],
+    );
+}
+
+#[test]
+fn a_deadline_ends_the_call_on_both_sides() {
+    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let config = Config {
+        server: server.address.clone(),
+        timeout: Some(Duration::from_millis(300)),
+        wait: false,
+    };
+    let client = Client::new(&Queues::start("test", 1), config).expect("a good address");
+    let ticks: Vec<_> = soon("end", client.get("aaa").expect("starts").collect());
+    assert!(ticks[0].is_ok());
+    let status = ticks[1].as_ref().expect_err("the deadline");
+    assert_eq!(status.code(), RpcStatusCode::DEADLINE_EXCEEDED);
+    server
+        .log
+        .wait_for_all(SECOND, &["GetStream", "1 out: DEADLINE_EXCEEDED"]);
+}
+
+#[test]
+fn a_handler_is_dropped_even_while_its_client_reads_nothing() {
+    struct Alive(Arc<AtomicUsize>);
+    impl Drop for Alive {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    let (observer, ended) = outcomes();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let handlers = alive.clone();
+    let server = serve(1, |service| {
+        service
+            .observer(observer)
+            .duplex("/test/Flood", move |_, requests| {
+                handlers.fetch_add(1, Ordering::SeqCst);
+                let held = (Alive(handlers.clone()), requests as Requests<StreamReqData>);
+                stream::repeat_with(move || {
+                    let _held = &held;
+                    Ok(response("x".repeat(1000)))
+                })
+            })
+    });
+    let client = crate::support::raw::client(&server.address);
+    let method = crate::support::raw::method("/test/Flood");
+    let (sink, mut receiver) = client
+        .duplex_streaming(&method, Default::default())
+        .expect("starts");
+    // One message is read; the rest fills the flow-control window, and the handler waits.
+    soon("message", receiver.try_next())
+        .expect("no error")
+        .expect("a message");
+    assert_eq!(alive.load(Ordering::SeqCst), 1);
+    drop((sink, receiver));
+    let outcome = ended.recv_timeout(SECOND).expect("gone within a second");
+    assert_eq!(outcome.status.code(), RpcStatusCode::CANCELLED);
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}

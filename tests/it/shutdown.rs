@@ -1,0 +1,178 @@
+//! Starting and stopping.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures::{stream, StreamExt};
+use greeter_stream::stream::Status;
+use grpcio::{CallOption, RpcStatusCode};
+
+use crate::support::process::{run, text, Server, SERVER};
+use crate::support::relay::Relay;
+use crate::support::{client, raw, soon, PATIENCE};
+
+#[test]
+fn running_calls_end_unavailable_and_the_server_exits_0() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(&["--tick-interval", "1h"]);
+        let client = client(&server.address);
+        let mut ticks = client.get("aaa").expect("starts");
+        let mut heard = client
+            .all(stream::pending::<Result<String, Status>>())
+            .expect("starts");
+        assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));
+        assert!(matches!(soon("talk", heard.next()), Some(Ok(_))));
+        let put = std::thread::spawn({
+            let client = client.clone();
+            move || {
+                soon(
+                    "put",
+                    client.put(stream::pending::<Result<String, Status>>()),
+                )
+            }
+        });
+        server.log.wait_for_all(PATIENCE, &["PutStream", "started"]);
+
+        server.process.signal(signal);
+        let signalled = Instant::now();
+        for end in [soon("get", ticks.next()), soon("all", heard.next())] {
+            let status = end.expect("a status").expect_err("a failure");
+            assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE);
+            assert!(
+                status.message().starts_with("the server is shutting down"),
+                "{status}"
+            );
+        }
+        let status = put.join().expect("no panic").expect_err("a failure");
+        assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE);
+        assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
+        let took = signalled.elapsed();
+        assert!(
+            took < Duration::from_secs(2),
+            "long before its grace of 5 s, not {took:?}"
+        );
+        let log = server.log.rest();
+        assert!(log.last().expect("a log").ends_with("stopped"), "{log:#?}");
+    }
+}
+
+#[test]
+fn a_call_that_cannot_end_is_cancelled_after_the_grace() {
+    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "300ms"]);
+    let relay = Relay::to(&server.address);
+    let client = raw::client(&relay.address);
+    let method = raw::method("/Greeter/AllStream");
+    let (sink, mut receiver) = client
+        .duplex_streaming(&method, CallOption::default())
+        .expect("starts");
+    soon("talk", receiver.next())
+        .expect("a message")
+        .expect("no error");
+    // Nothing more is read; the flow-control window is full, and the status stuck behind it.
+    relay.until_quiet();
+    server.process.signal("TERM");
+    let signalled = Instant::now();
+    server
+        .log
+        .wait_for_all(PATIENCE, &["not ended within 300ms, and are cancelled"]);
+    assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
+    let took = signalled.elapsed();
+    assert!(
+        took < Duration::from_millis(1300),
+        "the grace and a second, not {took:?}"
+    );
+    drop((sink, receiver));
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "1h"]);
+    let relay = Relay::to(&server.address);
+    let client = raw::client(&relay.address);
+    let method = raw::method("/Greeter/AllStream");
+    let (sink, mut receiver) = client
+        .duplex_streaming(&method, CallOption::default())
+        .expect("starts");
+    soon("talk", receiver.next())
+        .expect("a message")
+        .expect("no error");
+    // Nothing more is read; the flow-control window is full, and the status stuck behind it.
+    relay.until_quiet();
+    server.process.signal("TERM");
+    server.log.wait_for_all(PATIENCE, &["shutting down"]);
+    server.process.signal("TERM");
+    assert_eq!(server.process.wait(PATIENCE).code(), Some(1));
+    drop((sink, receiver));
+}
+
+#[test]
+fn a_second_server_on_the_same_port_refuses_to_start() {
+    let first = Server::start(&[]);
+    for listen in [vec![&*first.address], vec!["127.0.0.1:0", &first.address]] {
+        let mut second = Command::new(SERVER);
+        for address in listen {
+            second.args(["--listen", address]);
+        }
+        let second = run(second.stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
+        assert_eq!(second.status.code(), Some(1));
+        let why = text(&second.stderr);
+        let last = why.lines().last().expect("a reason");
+        let in_use = format!(
+            "greeter-server: cannot listen on {}: Address already in use",
+            first.address
+        );
+        assert!(last.starts_with(&in_use), "{why}");
+        assert!(!why.contains("panicked"), "{why}");
+        assert_eq!(text(&second.stdout), "");
+    }
+    // The first does not notice.
+    let ticks = client(&first.address).get("aaa").expect("starts");
+    assert!(matches!(
+        soon("tick", ticks.take(1).collect::<Vec<_>>())[..],
+        [Ok(_)]
+    ));
+}
+
+#[test]
+fn several_listeners_are_served_each() {
+    let server = Command::new(SERVER)
+        .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"])
+        .args(["--ticks", "1", "--tick-interval", "1ms"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut server = crate::support::process::Process(server.expect("program starts"));
+    let mut out = crate::support::lines::Lines::of(server.0.stdout.take().expect("piped"));
+    for _ in 0..2 {
+        let line = out.wait_for_all(PATIENCE, &["listening on 127.0.0.1:"]);
+        let address = line.trim_start_matches("listening on ");
+        let ticks = client(address).get("aaa").expect("starts");
+        assert_eq!(soon("ticks", ticks.count()), 1);
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_explained_and_exits_2() {
+    for (flags, why) in [
+        (
+            &["--listen", "nonsense"][..],
+            "give a host and a port, such as 127.0.0.1:50052",
+        ),
+        (&["--tick-interval", "fast"], "--tick-interval"),
+        (&["--threads", "0"], "--threads"),
+        (&["--no-such-flag"], "--no-such-flag"),
+    ] {
+        let mut server = Command::new(SERVER);
+        let server = server
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let output = run(server, b"");
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains(why) && !said.contains("panicked"),
+            "{flags:?}: {said}"
+        );
+    }
+}

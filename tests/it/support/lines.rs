@@ -1,0 +1,67 @@
+//! The lines that a program prints, as they come.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::mpsc::{channel, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub struct Lines {
+    receiver: Receiver<String>,
+    /// All lines until now, for the message of a test that fails.
+    seen: Vec<String>,
+}
+
+impl Lines {
+    pub fn of(reader: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(reader).lines() {
+                let Ok(line) = line else { return };
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            receiver,
+            seen: Vec::new(),
+        }
+    }
+
+    /// The next line that `wanted` likes.
+    pub fn wait_for(&mut self, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if wanted(&line) {
+                        return line;
+                    }
+                }
+                Err(e) => panic!(
+                    "no such line within {limit:?} ({e}); seen: {:#?}",
+                    self.seen
+                ),
+            }
+        }
+    }
+
+    pub fn wait_for_all(&mut self, limit: Duration, texts: &[&str]) -> String {
+        self.wait_for(limit, |line| texts.iter().all(|text| line.contains(text)))
+    }
+
+    /// Every line there was, once the program has closed its end.
+    pub fn rest(mut self) -> Vec<String> {
+        let deadline = Instant::now() + super::PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return self.seen,
+                Err(e) => panic!("still open ({e}); seen: {:#?}", self.seen),
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the tests share. Every wait in it has a deadline and fails loudly.
+
+pub mod lines;
+pub mod process;
+pub mod raw;
+pub mod relay;
+pub mod service;
+
+use std::time::Duration;
+
+use futures::executor::block_on;
+use futures::future::{select, Either};
+use futures::Future;
+use futures_timer::Delay;
+use greeter_stream::client::{Client, Config};
+use greeter_stream::stream::Queues;
+
+/// Longer than anything that works takes, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for a future; fails the test when it takes too long.
+pub fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    futures::pin_mut!(future);
+    match block_on(select(future, Delay::new(limit))) {
+        Either::Left((output, _)) => output,
+        Either::Right(_) => panic!("{what}: not within {limit:?}"),
+    }
+}
+
+pub fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    within(PATIENCE, what, future)
+}
+
+/// The typed client, with a queue of its own, of the server at `address`.
+pub fn client(address: &str) -> Client {
+    let config = Config {
+        server: address.to_owned(),
+        timeout: Some(PATIENCE),
+        wait: true,
+    };
+    // The client keeps the queue alive.
+    Client::new(&Queues::start("test", 1), config).expect("a good address")
+}

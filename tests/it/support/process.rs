@@ -1,0 +1,130 @@
+//! The two programs as processes, and this test binary as another.
+
+use std::env;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::lines::Lines;
+use super::PATIENCE;
+
+pub const SERVER: &str = env!("CARGO_BIN_EXE_greeter-server");
+pub const CLIENT: &str = env!("CARGO_BIN_EXE_greeter-client");
+
+/// A child process that does not outlive its test.
+pub struct Process(pub Child);
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("program starts"))
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.expect("kill runs").success(), "kill -s {name} {id}");
+    }
+
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait().expect("wait") {
+                return status;
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        panic!("the process still runs after {limit:?}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `greeter-server` on a free port, with the lines that it logs.
+pub struct Server {
+    pub process: Process,
+    pub address: String,
+    pub log: Lines,
+}
+
+impl Server {
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    pub fn start_at(listen: &str, args: &[&str]) -> Self {
+        let mut process = Process::start(
+            Command::new(SERVER)
+                .args(["--listen", listen])
+                .args(args)
+                .env("RUST_LOG", "greeter_stream=debug")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
+        let mut out = Lines::of(process.0.stdout.take().expect("piped"));
+        let log = Lines::of(process.0.stderr.take().expect("piped"));
+        let line = out.wait_for_all(PATIENCE, &["listening on "]);
+        let address = line.trim_start_matches("listening on ").to_owned();
+        Self {
+            process,
+            address,
+            log,
+        }
+    }
+}
+
+/// `greeter-client` against `server`.
+pub fn client(server: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(CLIENT);
+    command
+        .args(["--server", server])
+        .args(args)
+        .env_remove("RUST_LOG");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program to its end, with `input` on its standard input.
+pub fn run(command: &mut Command, input: &[u8]) -> Output {
+    use std::io::Write;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("program starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let input = input.to_vec();
+    // A program that fails early does not read all of it.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("wait");
+    writer.join().expect("writer");
+    output
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+/// Starts this test binary again to run the one test `name`, which is marked `ignore`, as a
+/// process of its own that can be killed.
+pub fn helper(name: &str, address: &str) -> Process {
+    Process::start(
+        Command::new(env::current_exe().expect("test binary"))
+            .args(["--exact", name, "--ignored", "--nocapture"])
+            .env("GREETER_TEST_ADDRESS", address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit()),
+    )
+}
+
+/// In a helper: the address that it is to use.
+pub fn helper_address() -> String {
+    env::var("GREETER_TEST_ADDRESS").expect("started by a test")
+}
