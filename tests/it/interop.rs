@@ -1,1 +1,173 @@
+//! The original Go programs, unchanged, against ours.
+//!
+//! Their port is fixed, so these tests run one at a time and need it free.
 
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::support::lines::Lines;
+use crate::support::process::{client, run, text, Process, Server};
+use crate::support::PATIENCE;
+
+const ORIGINAL_PORT: u16 = 50052;
+
+/// What a second may become on a busy machine.
+const ABOUT_A_SECOND: std::ops::Range<Duration> =
+    Duration::from_millis(800)..Duration::from_millis(1800);
+
+/// A program of the Go module, built once a run.
+fn go(program: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop-go");
+        std::fs::create_dir_all(&folder).expect("folder");
+        let built = Command::new("go")
+            .args(["build", "-o"])
+            .arg(&folder)
+            .arg("./...")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/go"))
+            .output()
+            .expect("Go is missing; scripts/test.sh installs it");
+        assert!(built.status.success(), "go build: {}", text(&built.stderr));
+        folder
+    });
+    folder.join(program)
+}
+
+/// The one port of the original programs, for as long as the guard lives.
+fn the_port() -> MutexGuard<'static, ()> {
+    static PORT: Mutex<()> = Mutex::new(());
+    let guard = PORT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(e) = TcpListener::bind(("127.0.0.1", ORIGINAL_PORT)) {
+        panic!("the original programs need port {ORIGINAL_PORT}: {e}; stop what uses it");
+    }
+    guard
+}
+
+/// Expects `count` lines that `wanted` likes, the first soon and then one a second.
+fn one_a_second(lines: &mut Lines, count: usize, wanted: impl Fn(&str) -> bool) {
+    lines.wait_for(PATIENCE, &wanted);
+    let mut last = Instant::now();
+    for _ in 1..count {
+        lines.wait_for(PATIENCE, &wanted);
+        let gap = last.elapsed();
+        assert!(
+            ABOUT_A_SECOND.contains(&gap),
+            "{gap:?} between two messages"
+        );
+        last = Instant::now();
+    }
+}
+
+/// Whether `text` ends in a Unix time of about now, as the protobuf text `data:"…"` or bare.
+fn is_now(text: &str) -> bool {
+    let digits = text
+        .trim_end_matches('"')
+        .rsplit(|c: char| !c.is_ascii_digit())
+        .next();
+    let seconds = digits.and_then(|digits| digits.parse::<u64>().ok());
+    let now = std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("after 1970")
+        .as_secs();
+    seconds.is_some_and(|seconds| now.abs_diff(seconds) <= 2)
+}
+
+#[test]
+fn the_original_client_works_against_our_server() {
+    let program = go("client");
+    let _port = the_port();
+    let mut server = Server::start_at(&format!("127.0.0.1:{ORIGINAL_PORT}"), &[]);
+    let mut original = Process::start(
+        Command::new(program)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+    );
+    let mut seen = Lines::of(original.0.stderr.take().expect("piped"));
+
+    // The time, 11 times, and then the end: a second after the last.
+    one_a_second(&mut seen, 11, |line| line.contains("data:") && is_now(line));
+    let last = Instant::now();
+    seen.wait_for(PATIENCE, |line| line.ends_with("EOF"));
+    assert!(ABOUT_A_SECOND.contains(&last.elapsed()));
+    server
+        .log
+        .wait_for_all(PATIENCE, &["GetStream", "1 in, 11 out: OK"]);
+
+    // Ten messages, one a second, in a call that the original leaves open.
+    one_a_second(&mut server.log, 10, |line| {
+        line.contains("PutStream") && line.ends_with(": ss")
+    });
+
+    // Talk both ways.
+    one_a_second(&mut seen, 4, |line| line.contains("data:\"ssss\""));
+    for n in 1..=4 {
+        server
+            .log
+            .wait_for_all(PATIENCE, &["AllStream", &format!("message {n}: ssss")]);
+    }
+
+    original.0.kill().expect("killed");
+    let ends = [(); 2].map(|()| server.log.wait_for_all(PATIENCE, &["ended", "CANCELLED"]));
+    assert!(
+        ends.iter()
+            .any(|end| end.contains("PutStream") && end.contains("10 in")),
+        "{ends:?}"
+    );
+    assert!(ends.iter().any(|end| end.contains("AllStream")), "{ends:?}");
+}
+
+#[test]
+fn our_client_works_against_the_original_server() {
+    let program = go("server");
+    let _port = the_port();
+    let mut original = Process::start(
+        Command::new(program)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+    );
+    let mut log = Lines::of(original.0.stderr.take().expect("piped"));
+    let demo = ["--wait", "demo", "--for", "2500ms"];
+    let mut demo = Process::start(&mut client(&format!("127.0.0.1:{ORIGINAL_PORT}"), &demo));
+    let mut seen = Lines::of(demo.0.stdout.take().expect("piped"));
+
+    one_a_second(&mut seen, 11, |line| {
+        line.starts_with("GetStream: received ") && is_now(line)
+    });
+    let last = Instant::now();
+    seen.wait_for(PATIENCE, |line| line == "GetStream: ended");
+    assert!(ABOUT_A_SECOND.contains(&last.elapsed()));
+
+    one_a_second(&mut log, 10, |line| line.contains("data:\"ss\""));
+    log.wait_for_all(PATIENCE, &["break, err : EOF"]);
+    seen.wait_for_all(PATIENCE, &["PutStream: ended without an answer"]);
+
+    one_a_second(&mut seen, 3, |line| line == "AllStream: received ssss");
+    for _ in 0..3 {
+        log.wait_for_all(PATIENCE, &["data:\"ssss\""]);
+    }
+    seen.wait_for(PATIENCE, |line| {
+        line == "AllStream: the server talks on; leaving"
+    });
+    assert_eq!(demo.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn a_go_client_that_waits_for_the_answer_of_an_upload_gets_it() {
+    let server = Server::start(&[]);
+    let mut put = Command::new(go("put"));
+    put.arg(&server.address)
+        .args(["a", "b", "c"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let output = run(&mut put, b"");
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (Some(0), "3\n"),
+        "{}",
+        text(&output.stderr)
+    );
+}
