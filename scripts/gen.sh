@@ -19,8 +19,9 @@ case "${1-}" in
   '' | --check) ;;
   *) die "unknown argument '$1'; usage: scripts/gen.sh [--check]" ;;
 esac
-command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs)"
-command -v go >/dev/null || die "go is missing; scripts/test.sh installs it"
+
+have cargo || die "Rust is missing; install it from https://rustup.rs"
+need_go
 
 go_tool() { # module, version
   local root="$TOOLS/$(basename "$1")-$2"

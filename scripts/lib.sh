@@ -7,12 +7,107 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
 TOOLS="$CACHE/tools"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
-export PATH="$PATH:/usr/local/go/bin"
+export PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
+
+# For systems whose own Go is older than 1.21 and cannot fetch the toolchain that a module asks for.
+GO_TOOLCHAIN=go1.26.8
 
 say() { printf '\n==> %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   exit 1
+}
+
+# What each thing we need is called: how to see that it is there, then the packages of Debian
+# (and Ubuntu), Fedora and macOS (Homebrew).
+have() {
+  case $1 in
+    openssl) pkg-config --exists openssl 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+package() { # thing, system
+  case $1-$2 in
+    c++-debian) echo g++ ;;
+    c++-fedora) echo gcc-c++ ;;
+    c++-macos) echo "llvm (or: xcode-select --install)" ;;
+    pkg-config-fedora) echo pkgconf-pkg-config ;;
+    openssl-debian) echo libssl-dev ;;
+    openssl-fedora) echo openssl-devel ;;
+    openssl-macos) echo openssl@3 ;;
+    go-debian) echo golang-go ;;
+    go-fedora) echo golang ;;
+    *) echo "$1" ;;
+  esac
+}
+packages() { # system, things
+  local system=$1 thing
+  shift
+  for thing; do printf ' %s' "$(package "$thing" "$system")"; done
+}
+
+# Installs what is missing of the things named, where this system lets us.
+need() {
+  local thing missing=() sudo=()
+  for thing; do have "$thing" || missing+=("$thing"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    say "Installing$(packages debian "${missing[@]}")"
+    # shellcheck disable=SC2046 # a package a word
+    ${sudo[@]+"${sudo[@]}"} apt-get update -qq &&
+      ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $(packages debian "${missing[@]}") >/dev/null ||
+      die "apt-get could not install$(packages debian "${missing[@]}")"
+    for thing in "${missing[@]}"; do have "$thing" || die "$thing is still missing"; done
+  else
+    printf '%s: missing: %s; this script cannot install packages here. Please install\n' \
+      "$(basename "$0")" "${missing[*]}"
+    printf '  Debian, Ubuntu:%s\n' "$(packages debian "${missing[@]}")"
+    printf '  Fedora:        %s\n' "$(packages fedora "${missing[@]}")"
+    printf '  macOS:         %s\n' "$(packages macos "${missing[@]}")"
+    exit 1
+  fi >&2
+}
+
+need_rust() {
+  have cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
+  # In this order: pkg-config tells whether OpenSSL is there.
+  need make cmake c++ pkg-config
+  need openssl
+}
+
+need_go() {
+  need go
+  case "$(go env GOVERSION)" in
+    go1.[0-9] | go1.[0-9].* | go1.1[0-9]* | go1.20*) ;;
+    *) return 0 ;;
+  esac
+  local module folder
+  module="golang.org/toolchain@v0.0.1-$GO_TOOLCHAIN.$(go env GOOS)-$(go env GOARCH)"
+  folder="$(go env GOMODCACHE)/$module"
+  if [ ! -x "$folder/bin/go" ]; then
+    say "Fetching $GO_TOOLCHAIN: the system's Go is too old"
+    (
+      cd "$(mktemp -d)"
+      go mod init fetch 2>/dev/null
+      go mod download "$module"
+    )
+    # Old Go does not know which of a module's files are programs.
+    chmod -R u+w "$folder"
+    chmod -R +x "$folder/bin" "$folder/pkg/tool"
+  fi
+  export PATH="$folder/bin:$PATH"
+}
+
+# Builds the programs; every other build shares the profile, and so the C core.
+build() {
+  if ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
+    say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
+  else
+    say "Building; the C core is already built"
+  fi
+  cargo build --release --locked
 }
 
 # Prints the path of a program that a crate installs, installing it first when it is missing.

@@ -48,9 +48,11 @@ async fn get(client: &Client) -> Result<(), Failure> {
 }
 
 async fn put(client: &Client, args: &Args) -> Result<(), Failure> {
-    let messages = every(args.interval, "PutStream", TELEMETRY).take(args.count);
+    let interval = args.interval;
+    let messages = every(interval, "PutStream", TELEMETRY).take(args.count);
     // The original waits after the last message, too.
-    let pause = stream::once(Delay::new(args.interval)).filter_map(|()| future::ready(None));
+    let pause = stream::once(future::lazy(|_| ()).then(move |()| Delay::new(interval)))
+        .filter_map(|()| future::ready(None));
     match client.put(messages.chain(pause)).await {
         Ok(answer) => say(&format!("PutStream: answered {}", escaped(&answer))),
         // The original server ends the call without an answer, which is not the demo's failure.

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs every check of the project, after installing what they need:
+# formatting, clippy, tests (the original Go programs included), doc tests,
+# generated sources, licences and banned crates, leaks.
+source "$(dirname "$0")/lib.sh"
+
+CARGO_DENY=0.20.2
+
+case "${1-}" in
+  '') ;;
+  *) die "unknown argument '$1'; usage: scripts/test.sh" ;;
+esac
+
+need_rust
+need_go
+need script valgrind
+
+say "Formatting"
+cargo fmt --check
+
+build
+
+say "Clippy"
+cargo clippy --release --locked --all-targets -- -D warnings
+
+say "Tests (the Go programs keep their own pace: about a minute)"
+cargo test --release --locked --lib --bins --tests
+
+say "Documentation: its examples, and that it builds without warnings"
+cargo test --release --locked --doc
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+
+say "Generated sources"
+scripts/gen.sh --check
+
+say "Licences and banned crates"
+"$(rust_tool cargo-deny $CARGO_DENY cargo-deny)" --locked check bans licenses sources
+
+say "Leaks"
+scripts/leaks.sh
+
+say "All checks passed"
