@@ -83,7 +83,7 @@ cat >"$out/rust/mod.rs" <<'RS'
 //! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
 //! trait of the binding.
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
-#![allow(unreachable_pub, clippy::all)]
+#![allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
 
 pub mod greeter;
 pub mod greeter_grpc;

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::{ready, Context, Poll};
 
-use futures::future::{self, Either};
+use futures::future::{self, BoxFuture, Either};
 use futures::stream::FusedStream;
 use futures::{FutureExt, SinkExt, Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{
@@ -249,7 +249,7 @@ impl<T> fmt::Debug for Responses<T> {
 pub struct Conversation<T, E> {
     responses: Responses<T>,
     /// None once everything has been sent.
-    sending: Option<Pin<Box<dyn Future<Output = Result<(), E>> + Send>>>,
+    sending: Option<BoxFuture<'static, Result<(), E>>>,
 }
 
 impl<T, E: From<Status>> Stream for Conversation<T, E> {

@@ -26,7 +26,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let lines = input.lines().inspect_ok(|line| {
         count += 1;
         bar.inc(line.len() as u64 + 1);
-        if count % 1024 == 0 {
+        if count.is_multiple_of(1024) {
             bar.set_message(format!("{count} messages"));
         }
     });
