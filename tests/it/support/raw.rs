@@ -4,6 +4,8 @@ use greeter_stream::stream::Queues;
 use grpcio::{Channel, ChannelBuilder, GrpcSlice, Marshaller, MessageReader, Method, MethodType};
 use std::io::Read;
 
+// The binding wants a function of the message type itself.
+#[allow(clippy::ptr_arg)]
 fn ser(bytes: &Vec<u8>, slice: &mut GrpcSlice) -> grpcio::Result<()> {
     *slice = GrpcSlice::from(bytes.clone());
     Ok(())
