@@ -5,5 +5,7 @@
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
 #![allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
 
+#[rustfmt::skip]
 pub mod greeter;
+#[rustfmt::skip]
 pub mod greeter_grpc;
