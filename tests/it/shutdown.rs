@@ -56,53 +56,44 @@ fn running_calls_end_unavailable_and_the_server_exits_0() {
     }
 }
 
-#[test]
-fn a_call_that_cannot_end_is_cancelled_after_the_grace() {
-    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "300ms"]);
+/// A conversation whose client reads nothing more, so that its status is stuck behind a full
+/// flow-control window. It ends when what this returns is dropped.
+fn stuck_conversation(server: &Server) -> impl Sized {
     let relay = Relay::to(&server.address);
     let client = raw::client(&relay.address);
     let method = raw::method("/Greeter/AllStream");
-    let (sink, mut receiver) = client
-        .duplex_streaming(&method, CallOption::default())
-        .expect("starts");
-    soon("talk", receiver.next())
-        .expect("a message")
-        .expect("no error");
-    // Nothing more is read; the flow-control window is full, and the status stuck behind it.
+    let call = client.duplex_streaming(&method, CallOption::default());
+    let (sink, mut receiver) = call.expect("starts");
+    let talk = soon("talk", receiver.next()).expect("a message");
+    talk.expect("no error");
     relay.until_quiet();
+    (relay, sink, receiver)
+}
+
+#[test]
+fn a_call_that_cannot_end_is_cancelled_after_the_grace() {
+    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "300ms"]);
+    let stuck = stuck_conversation(&server);
     server.process.signal("TERM");
     let signalled = Instant::now();
-    server
-        .log
-        .wait_for_all(PATIENCE, &["not ended within 300ms, and are cancelled"]);
+    let cancelled = "not ended within 300ms, and are cancelled";
+    server.log.wait_for_all(PATIENCE, &[cancelled]);
     assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
     let took = signalled.elapsed();
-    assert!(
-        took < Duration::from_millis(1300),
-        "the grace and a second, not {took:?}"
-    );
-    drop((sink, receiver));
+    let limit = Duration::from_millis(1300);
+    assert!(took < limit, "the grace and a second, not {took:?}");
+    drop(stuck);
 }
 
 #[test]
 fn a_second_signal_stops_at_once() {
     let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "1h"]);
-    let relay = Relay::to(&server.address);
-    let client = raw::client(&relay.address);
-    let method = raw::method("/Greeter/AllStream");
-    let (sink, mut receiver) = client
-        .duplex_streaming(&method, CallOption::default())
-        .expect("starts");
-    soon("talk", receiver.next())
-        .expect("a message")
-        .expect("no error");
-    // Nothing more is read; the flow-control window is full, and the status stuck behind it.
-    relay.until_quiet();
+    let stuck = stuck_conversation(&server);
     server.process.signal("TERM");
     server.log.wait_for_all(PATIENCE, &["shutting down"]);
     server.process.signal("TERM");
     assert_eq!(server.process.wait(PATIENCE).code(), Some(1));
-    drop((sink, receiver));
+    drop(stuck);
 }
 
 #[test]
