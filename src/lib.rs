@@ -20,3 +20,4 @@ pub mod server;
 pub mod service;
 pub mod stream;
 mod text;
+pub mod topic;

@@ -13,3 +13,4 @@ mod limits;
 mod malformed;
 mod shutdown;
 mod support;
+mod topic_model;

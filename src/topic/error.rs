@@ -1,0 +1,106 @@
+//! What can go wrong with a topic.
+
+use std::fmt;
+
+use super::{Bounds, Epoch, Name, Offset, ProducerName};
+
+/// Why a topic did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no message at this offset: it is before the retained tail or beyond the end.
+    OutOfRange {
+        /// The topic.
+        topic: Name,
+        /// The offset that was wanted.
+        wanted: Offset,
+        /// What the topic has.
+        bounds: Bounds,
+    },
+    /// The offset belongs to another life of the topic.
+    OtherEpoch {
+        /// The topic.
+        topic: Name,
+        /// The life that was wanted.
+        wanted: Epoch,
+        /// The life that the topic lives now.
+        now: Epoch,
+        /// What the topic has.
+        bounds: Bounds,
+    },
+    /// A producer left out sequence numbers.
+    Gap {
+        /// The topic.
+        topic: Name,
+        /// The producer.
+        producer: ProducerName,
+        /// The number that comes next.
+        expected: u64,
+        /// The number that came.
+        got: u64,
+    },
+    /// A limit of the whole store is reached.
+    Limit {
+        /// Of what there is too much, such as `topics`.
+        of: &'static str,
+        /// How much there may be.
+        limit: u64,
+    },
+    /// The store is closed.
+    Closed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange {
+                topic,
+                wanted,
+                bounds,
+            } => write!(
+                f,
+                "topic {topic} has no offset {wanted}: its earliest is {} and its next {}",
+                bounds.earliest, bounds.next
+            ),
+            Self::OtherEpoch {
+                topic,
+                wanted,
+                now,
+                bounds,
+            } => write!(
+                f,
+                "topic {topic} lives its epoch {now}, not {wanted}: offsets of then mean nothing \
+                 now; its earliest is {} and its next {}",
+                bounds.earliest, bounds.next
+            ),
+            Self::Gap {
+                topic,
+                producer,
+                expected,
+                got,
+            } => write!(
+                f,
+                "topic {topic} expects sequence {expected} of producer {producer}, not {got}: \
+                 send what is missing first"
+            ),
+            Self::Limit { of, limit } => write!(f, "the server's limit of {limit} {of} is reached"),
+            Self::Closed => f.write_str("the topics are closed: the server is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Epoch {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}

@@ -1,0 +1,142 @@
+//! All topics in memory. They are gone when the process is.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::log::Log;
+use super::notifier::Notifier;
+use super::{Epoch, Error, Name, Retention, Store, Topic};
+
+/// How much there may be in all topics together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Topics.
+    pub topics: usize,
+    /// Bytes that all topics keep, counted as in [`Retention::bytes`].
+    pub bytes: u64,
+    /// Producers that each topic remembers.
+    pub producers: NonZeroUsize,
+}
+
+impl Default for Limits {
+    /// 10,000 topics, 1 GiB, 1,000 producers a topic.
+    fn default() -> Self {
+        Self {
+            topics: 10_000,
+            bytes: 1024 * 1024 * 1024,
+            producers: const { NonZeroUsize::new(1_000).unwrap() },
+        }
+    }
+}
+
+/// The store that keeps topics in memory.
+pub struct Memory {
+    shared: Arc<Shared>,
+    topics: Mutex<Topics>,
+}
+
+/// What every topic knows of the store.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) retention: Retention,
+    pub(super) limits: Limits,
+    pub(super) notifier: Notifier,
+    /// What all topics keep.
+    pub(super) bytes: AtomicU64,
+}
+
+struct Topics {
+    by_name: HashMap<Name, Arc<Log>>,
+    /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
+    /// never lives the same epoch.
+    epoch: u64,
+    /// Look for topics to drop when there are so many.
+    sweep_at: usize,
+    closed: bool,
+}
+
+/// Not worth looking for idle topics among fewer.
+const SWEEP_FROM: usize = 64;
+
+impl Memory {
+    /// A store without topics, with a thread that wakes subscribers.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses to start the thread.
+    pub fn new(retention: Retention, limits: Limits) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let topics = Topics {
+            by_name: HashMap::new(),
+            epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
+            sweep_at: SWEEP_FROM,
+            closed: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                retention,
+                limits,
+                notifier: Notifier::start(),
+                bytes: AtomicU64::new(0),
+            }),
+            topics: Mutex::new(topics),
+        }
+    }
+}
+
+impl Topics {
+    /// Drops topics that are empty and that nobody publishes to or follows.
+    fn sweep(&mut self) {
+        self.by_name
+            .retain(|_, log| Arc::strong_count(log) > 1 || !log.is_empty());
+        self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
+    }
+}
+
+impl Store for Memory {
+    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if topics.closed {
+            return Err(Error::Closed);
+        }
+        if let Some(log) = topics.by_name.get(name) {
+            return Ok(log.clone());
+        }
+        let limit = self.shared.limits.topics;
+        if topics.by_name.len() >= topics.sweep_at.min(limit) {
+            topics.sweep();
+        }
+        if topics.by_name.len() >= limit {
+            let limit = limit as u64;
+            return Err(Error::Limit {
+                of: "topics",
+                limit,
+            });
+        }
+        topics.epoch += 1;
+        let log = Log::new(name.clone(), Epoch(topics.epoch), self.shared.clone());
+        let log = Arc::new(log);
+        topics.by_name.insert(name.clone(), log.clone());
+        Ok(log)
+    }
+
+    fn close(&self) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.closed = true;
+        topics.by_name.values().for_each(|log| log.close());
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! The names of topics and producers.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest name, in bytes.
+const MAX_BYTES: usize = 255;
+
+/// The name of a topic: 1 to 255 of `A-Z a-z 0-9 . _ / -`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+/// The name of a producer: as a topic's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProducerName(Arc<str>);
+
+/// Why a text is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// It has no character.
+    Empty,
+    /// It has more than 255 bytes; so many.
+    TooLong(usize),
+    /// This character, at this byte from 0 on, may not be in a name.
+    Character(char, usize),
+}
+
+fn check(text: &str) -> Result<Arc<str>, NameError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-');
+    match text.char_indices().find(|(_, c)| !allowed(*c)) {
+        _ if text.is_empty() => Err(NameError::Empty),
+        _ if text.len() > MAX_BYTES => Err(NameError::TooLong(text.len())),
+        Some((at, c)) => Err(NameError::Character(c, at)),
+        None => Ok(text.into()),
+    }
+}
+
+impl Name {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// See [`NameError`].
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        check(text).map(Self)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ProducerName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// See [`NameError`].
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        check(text).map(Self)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ProducerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty")?,
+            Self::TooLong(bytes) => write!(f, "has {bytes} bytes")?,
+            Self::Character(c, at) => write!(f, "has {c:?} at byte {at}")?,
+        }
+        write!(f, "; a name is 1 to {MAX_BYTES} of A-Z a-z 0-9 . _ / -")
+    }
+}
+
+impl std::error::Error for NameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        for good in ["a", "stocks/AAPL", "A-z_0.9", &"x".repeat(255)] {
+            assert_eq!(
+                Name::new(good).map(|name| name.to_string()).as_deref(),
+                Ok(good)
+            );
+        }
+        for (bad, why) in [
+            ("", NameError::Empty),
+            ("a b", NameError::Character(' ', 1)),
+            ("aß", NameError::Character('ß', 1)),
+            ("a\n", NameError::Character('\n', 1)),
+            (&"x".repeat(256), NameError::TooLong(256)),
+        ] {
+            assert_eq!(Name::new(bad), Err(why));
+            assert_eq!(ProducerName::new(bad), Err(why));
+        }
+    }
+}

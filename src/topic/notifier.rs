@@ -1,0 +1,89 @@
+//! Wakes subscribers, on a thread of its own.
+//!
+//! A publisher only says that there is something new. Waking a thousand subscribers takes longer
+//! than appending a message; while one round of wakes runs, the next messages gather.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{channel, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::thread;
+
+use slab::Slab;
+
+/// Where the subscribers of one topic wait.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    /// A place for each subscriber, with its waker while it waits.
+    places: Mutex<Slab<Option<Waker>>>,
+    /// Whether somebody may wait; spares publishers the notifier when nobody does.
+    waiting: AtomicBool,
+    /// Whether the notifier has been told and has not come by yet.
+    told: AtomicBool,
+}
+
+impl Waiters {
+    /// A place to wait at, to be given back with [`leave`](Self::leave).
+    pub(super) fn enter(&self) -> usize {
+        self.places().insert(None)
+    }
+
+    /// Waits. The caller checks once more afterwards whether there is a reason to.
+    pub(super) fn wait(&self, place: usize, waker: &Waker) {
+        let mut places = self.places();
+        match &mut places[place] {
+            Some(waiting) => waiting.clone_from(waker),
+            empty => *empty = Some(waker.clone()),
+        }
+        self.waiting.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn leave(&self, place: usize) {
+        let _waker = self.places().remove(place);
+    }
+
+    /// Wakes everyone who waits. No lock is held while waking.
+    fn wake(&self) {
+        self.told.store(false, Ordering::SeqCst);
+        self.waiting.store(false, Ordering::SeqCst);
+        let wakers: Vec<_> = self
+            .places()
+            .iter_mut()
+            .filter_map(|(_, w)| w.take())
+            .collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, Slab<Option<Waker>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that wakes; it ends when this is dropped.
+pub(super) struct Notifier(Sender<Arc<Waiters>>);
+
+impl Notifier {
+    /// # Panics
+    ///
+    /// When the operating system refuses to start a thread.
+    pub(super) fn start() -> Self {
+        let (sender, receiver) = channel::<Arc<Waiters>>();
+        thread::spawn(move || receiver.iter().for_each(|waiters| waiters.wake()));
+        Self(sender)
+    }
+
+    /// Has those who wait woken, soon.
+    pub(super) fn notify(&self, waiters: &Arc<Waiters>) {
+        if waiters.waiting.load(Ordering::SeqCst) && !waiters.told.swap(true, Ordering::SeqCst) {
+            // The thread lives as long as the sender.
+            let _ = self.0.send(waiters.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notifier")
+    }
+}
