@@ -53,6 +53,7 @@
 //! | | |
 //! |---|---|
 //! | batching | of a burst, all messages but the last are marked as part of it, and the last leaves as soon as the stream is pending: throughput costs no latency |
+//! | fairness | of calls that share a completion queue, none keeps the others waiting, however fast it sends or receives |
 //! | back-pressure | a stream is polled only while the call has room for its next message |
 //! | departure | a handler is dropped within a second of its client's connection, even while it is idle |
 //! | ends | a handler's error is the call's status, its end is OK, and what it sent before is delivered first |
@@ -71,6 +72,7 @@ mod queues;
 mod requests;
 mod service;
 mod status;
+mod turn;
 
 pub use call::{Call, Observer, Outcome, Silent};
 pub use drain::{Drain, Draining};

@@ -6,6 +6,8 @@ use std::task::{ready, Context, Poll};
 use futures::{Future, Sink, TryStream};
 use grpcio::WriteFlags;
 
+use super::turn::Turn;
+
 /// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pumped<E> {
@@ -26,12 +28,12 @@ pub(crate) enum Pumped<E> {
 ///   last with the buffer hint; as soon as the source is pending the last one is flushed. The
 ///   messages themselves carry no hint, because the sink would repeat it on the final flush and
 ///   leave a lone message corked.
-/// - Fairness needs no budget here: the C core takes one message at a time and reports each
-///   through the completion queue, so between two messages of one call all others have a turn.
+/// - It takes its [`Turn`], so that other calls of its completion queue have theirs.
 pub(crate) struct Pump<'a, K, S: TryStream> {
     sink: &'a mut K,
     source: Pin<&'a mut S>,
     ending: Option<Pumped<S::Error>>,
+    turn: Turn,
     sent: u64,
 }
 
@@ -41,6 +43,7 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
             sink,
             source,
             ending: None,
+            turn: Turn::default(),
             sent: 0,
         }
     }
@@ -74,6 +77,7 @@ where
             if ready!(sink.as_mut().poll_ready(cx)).is_err() {
                 return Poll::Ready(Pumped::Departed);
             }
+            ready!(this.turn.poll(cx));
             match this.source.as_mut().try_poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     match sink.as_mut().start_send((message, WriteFlags::default())) {

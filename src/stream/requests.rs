@@ -10,6 +10,7 @@ use futures::stream::FusedStream;
 use futures::Stream;
 use grpcio::RequestStream;
 
+use super::turn::Turn;
 use super::Status;
 
 /// The messages that a client sends in one call, in order.
@@ -29,6 +30,7 @@ use super::Status;
 pub struct Requests<T> {
     /// None once dropped or ended, when the binding's stream is in `shared`.
     stream: Option<RequestStream<T>>,
+    turn: Turn,
     shared: Arc<Shared<T>>,
 }
 
@@ -51,6 +53,7 @@ impl<T> Requests<T> {
         });
         let requests = Self {
             stream: Some(stream),
+            turn: Turn::default(),
             shared: shared.clone(),
         };
         (requests, Received(shared))
@@ -78,9 +81,11 @@ impl<T> Stream for Requests<T> {
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(stream) = &mut self.stream else {
+        let this = &mut *self;
+        let Some(stream) = &mut this.stream else {
             return Poll::Ready(None);
         };
+        ready!(this.turn.poll(cx));
         let item = match ready!(Pin::new(stream).poll_next(cx)) {
             Some(Ok(message)) => {
                 self.shared.received.fetch_add(1, Ordering::Relaxed);

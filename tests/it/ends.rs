@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use futures::{stream, FutureExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
@@ -162,54 +161,6 @@ fn an_early_answer_reaches_a_client_that_still_sends() {
         CallOption::default(),
     );
     assert_eq!(soon("answer", put).map(|m| m.data).as_deref(), Ok("early"));
-}
-
-#[test]
-fn one_client_at_full_speed_does_not_starve_another_on_the_same_queue() {
-    let server = serve(1, |service| {
-        service
-            .server_streaming("/test/Flood", |_, _: StreamReqData| {
-                stream::repeat_with(|| Ok(response("x")))
-            })
-            .server_streaming("/test/Ping", |_, _: StreamReqData| {
-                stream::iter([Ok(response(""))])
-            })
-    });
-    let flooded = raw::client(&server.address);
-    let flood = client::server_streaming::<_, StreamResData>(
-        &flooded,
-        "/test/Flood",
-        &request(""),
-        CallOption::default(),
-    );
-    let mut flood = flood.expect("starts");
-    soon("flood", flood.next())
-        .expect("a message")
-        .expect("no error");
-    let counted = Arc::new(Mutex::new(1_u64));
-    let count = counted.clone();
-    flooded.spawn(async move {
-        while let Some(Ok(_)) = flood.next().await {
-            *count.lock().expect("not poisoned") += 1;
-        }
-    });
-    let ping = raw::client(&server.address);
-    let before = *counted.lock().expect("not poisoned");
-    let started = Instant::now();
-    for _ in 0..100 {
-        assert_eq!(get(&ping, "/test/Ping").1, None);
-    }
-    let each = started.elapsed() / 100;
-    assert!(
-        each < Duration::from_millis(100),
-        "a call took {each:?} beside the flood"
-    );
-    let after = *counted.lock().expect("not poisoned");
-    assert!(
-        after - before > 1_000,
-        "there was no flood: {}",
-        after - before
-    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod calls;
 mod command_line;
 mod departure;
 mod ends;
+mod fairness;
 mod interop;
 mod limits;
 mod malformed;

@@ -55,12 +55,21 @@ impl Server {
         Self::start_at("127.0.0.1:0", args)
     }
 
+    /// Without a line for each message.
+    pub fn start_quiet(args: &[&str]) -> Self {
+        Self::start_with("127.0.0.1:0", args, "greeter_stream=info")
+    }
+
     pub fn start_at(listen: &str, args: &[&str]) -> Self {
+        Self::start_with(listen, args, "greeter_stream=debug")
+    }
+
+    fn start_with(listen: &str, args: &[&str], log: &str) -> Self {
         let mut process = Process::start(
             Command::new(SERVER)
                 .args(["--listen", listen])
                 .args(args)
-                .env("RUST_LOG", "greeter_stream=debug")
+                .env("RUST_LOG", log)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped()),
