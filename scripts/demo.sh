@@ -33,4 +33,4 @@ server=
 echo "it exited with 0; what it logged of the calls:"
 grep Stream "$out/log"
 
-say "Now yours: cargo run --release --bin greeter-server, and greeter-client --help"
+say "Now yours: the programs are in $bin"

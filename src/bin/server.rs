@@ -1,36 +1,61 @@
 //! The `greeter-server` program.
 
-use std::io::{self, Write};
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
-use env_logger::Env;
+use env_logger::{Env, Target, WriteStyle};
 use futures::channel::oneshot;
 use futures::FutureExt;
-use greeter_stream::server::{args::Args, Server};
+use greeter_stream::server::{args::Args, Config, LogOutput, Server};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+/// How long the rest of the log may take to be written, once the server has stopped.
+const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let config = Args::parse().config();
-    env_logger::Builder::from_env(Env::default().default_filter_or("info")).init();
-    grpcio::redirect_log();
-
-    let (stop, stopping) = oneshot::channel();
-    if let Err(e) = on_signal(stop) {
-        return fail(&format!("cannot wait for signals: {e}"));
+    let output = LogOutput::start();
+    start_logging(&output);
+    let done = serve(&config);
+    output.finish(LOG_WRITTEN_WITHIN);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "greeter-server: {why}");
+            ExitCode::FAILURE
+        }
     }
-    let server = match Server::start(&config) {
-        Ok(server) => server,
-        Err(e) => return fail(&e.to_string()),
+}
+
+/// Ours at `info`, the C core's only when something is wrong, unless RUST_LOG says otherwise.
+fn start_logging(output: &LogOutput) {
+    let style = match io::stderr().is_terminal() {
+        true => WriteStyle::Always,
+        false => WriteStyle::Never,
     };
+    let filter = Env::default().default_filter_or("warn,greeter_stream=info");
+    env_logger::Builder::from_env(filter)
+        .target(Target::Pipe(Box::new(output.clone())))
+        .write_style(style)
+        .init();
+    grpcio::redirect_log();
+}
+
+fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    let (stop, stopping) = oneshot::channel();
+    on_signal(stop)?;
+    let server = Server::start(config)?;
     for address in server.addresses() {
         // Whoever started the server may not read what it prints.
         let _ = writeln!(io::stdout(), "listening on {address}");
     }
     server.run_until(stopping.map(|_| ()));
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 /// Stops the server at the first signal and the process at the second.
@@ -47,9 +72,4 @@ fn on_signal(stop: oneshot::Sender<()>) -> io::Result<()> {
         }
     });
     Ok(())
-}
-
-fn fail(why: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "greeter-server: {why}");
-    ExitCode::FAILURE
 }

@@ -1,5 +1,6 @@
 //! The typed client of `Greeter`, and the command line made of it.
 
+mod address;
 pub mod command;
 
 use std::fmt;
@@ -16,7 +17,7 @@ use crate::stream::{client, Queues, Status};
 /// Which server to call, and how patiently.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The server's address as the C core takes it: `host:port`, or a URI such as
+    /// The server's address: `host:port`, or a URI as the C core takes it, such as
     /// `dns:///host:port` or `unix:/path`.
     pub server: String,
     /// How long each call may take in all; None for no limit. Then it ends DEADLINE_EXCEEDED.
@@ -51,14 +52,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT for a server's name with a NUL character. Other names that are wrong
-    /// make the calls fail, with UNAVAILABLE.
+    /// INVALID_ARGUMENT for an address of neither form. One that does not lead to a server makes
+    /// the calls fail, with UNAVAILABLE.
     pub fn new(queues: &Queues, config: Config) -> Result<Self, Status> {
-        if config.server.contains('\0') {
-            let why = "the server's address contains a NUL character";
-            return Err(Status::new(RpcStatusCode::INVALID_ARGUMENT, why));
-        }
+        let refuse = |why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why);
+        address::check(&config.server).map_err(refuse)?;
         let channel = ChannelBuilder::new(queues.env())
+            // A proxy that the environment names is not for this machine's own programs.
+            .enable_http_proxy(!address::is_loopback(&config.server))
             // Else a server that comes up late is noticed up to two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
             .max_reconnect_backoff(Duration::from_secs(1))
@@ -131,6 +132,11 @@ impl Client {
         let requests = messages.map_ok(request);
         let responses = client::duplex(&self.client, ALL_STREAM, requests, self.options())?;
         Ok(responses.map(|item| item.map(|response: StreamResData| response.data)))
+    }
+
+    /// Connects, where that is needed, and waits for it; says whether it is done within `limit`.
+    pub async fn connected(&self, limit: Duration) -> bool {
+        self.client.channel().wait_for_connected(limit).await
     }
 
     fn options(&self) -> CallOption {

@@ -10,15 +10,20 @@ use crate::service;
 
 /// Serves the Greeter service: live streams over gRPC.
 ///
-/// Prints `listening on ADDR` for each listener once it accepts calls. Logs to standard error;
-/// RUST_LOG sets what (default: info; debug shows every message). SIGTERM or SIGINT ends the
-/// running calls and stops the server; a second one stops it at once.
+/// Prints `listening on ADDR` for each listener once it accepts calls. Logs to standard error a
+/// line when a call starts and one when it ends; with RUST_LOG=greeter_stream=debug one for each
+/// message, too. SIGTERM or SIGINT ends the running calls and stops the server; a second one
+/// stops it at once.
 ///
-/// Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong usage.
+/// TIME is a number with a unit: 500ms, 2s, 1m.
+///
+/// Exit codes: 0 stopped by a signal, 1 could not start or stopped by a second signal, 2 wrong
+/// usage.
 #[derive(Debug, Parser)]
 #[command(name = "greeter-server", version)]
 pub struct Args {
-    /// Listen here; give it several times for several listeners. Port 0 picks a free port
+    /// Listen here; give it several times for several listeners. Port 0 picks a free port.
+    /// 0.0.0.0 and [::] both stand for all addresses of the machine, IPv4 and IPv6
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
     listen: Vec<Addresses>,
 
@@ -66,7 +71,7 @@ struct Addresses(Vec<SocketAddr>);
 fn addresses(text: &str) -> Result<Addresses, String> {
     let resolved: Vec<_> = text
         .to_socket_addrs()
-        .map_err(|e| format!("{e}; give a host and a port, such as 127.0.0.1:50052"))?
+        .map_err(|e| format!("{e}; give a host and a port, such as 127.0.0.1:50052 or [::]:50052"))?
         .collect();
     if resolved.is_empty() {
         return Err("the name has no address".to_owned());

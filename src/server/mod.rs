@@ -2,10 +2,11 @@
 //!
 //! Draining goes in this order: running calls end with UNAVAILABLE and new ones are refused; the
 //! C core closes its listeners and connections; what has not ended after [`Config::grace`] is
-//! cancelled.
+//! cancelled. Whatever happens, that is over half a second after the grace.
 
 pub mod args;
 mod log;
+mod log_output;
 
 use std::error::Error;
 use std::fmt;
@@ -20,6 +21,8 @@ use futures::future::{self, Either};
 use futures_timer::Delay;
 use grpcio::{ChannelBuilder, ServerBuilder, ServerCredentials};
 
+pub use self::log_output::LogOutput;
+
 use crate::service;
 use crate::stream::{Drain, Queues, ServiceBuilder};
 
@@ -28,6 +31,9 @@ pub const MAX_MESSAGE_BYTES: i32 = 4 * 1024 * 1024;
 
 /// How long the completion-queue threads may take to stop once nothing uses them.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long calls may take to end once they are cancelled; only a handler that blocks takes longer.
+const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Everything that can be set about a server.
 #[derive(Clone, Debug)]
@@ -121,7 +127,30 @@ impl Server {
         let calls = ServiceBuilder::new(&drain).observer(Arc::new(log::LogCalls));
         let service = service::greeter(calls, &config.service).build();
 
+        if config.listen.is_empty() {
+            return Err(StartError::NoAddress);
+        }
         let queues = Queues::start("queue", config.threads);
+        match Self::start_core(config, service, &queues) {
+            Ok((core, addresses)) => Ok(Self {
+                core,
+                drain,
+                queues,
+                addresses,
+                grace: config.grace,
+            }),
+            Err(e) => {
+                let _ = queues.stop(THREADS_STOP_WITHIN);
+                Err(e)
+            }
+        }
+    }
+
+    fn start_core(
+        config: &Config,
+        service: grpcio::Service,
+        queues: &Queues,
+    ) -> Result<(grpcio::Server, Vec<SocketAddr>), StartError> {
         let args = ChannelBuilder::new(queues.env())
             // Else a second server shares the port, and each client gets one of them by chance.
             .reuse_port(false)
@@ -138,17 +167,11 @@ impl Server {
             .iter()
             .map(listen)
             .collect::<Result<Vec<_>, _>>()?;
-        if addresses.is_empty() {
-            return Err(StartError::NoAddress);
-        }
         core.start();
-        Ok(Self {
-            core,
-            drain,
-            queues,
-            addresses,
-            grace: config.grace,
-        })
+        for address in &addresses {
+            ::log::info!("listening on {address}");
+        }
+        Ok((core, addresses))
     }
 
     /// Where it listens, in the order of [`Config::listen`], with the ports that were picked.
@@ -170,17 +193,27 @@ impl Server {
         ::log::info!("shutting down: running calls end now, at the latest in {grace:?}");
         drain.begin();
         let stopped = core.shutdown();
-        block_on(async {
-            if let Either::Right((_, stopped)) = future::select(stopped, Delay::new(grace)).await {
-                ::log::warn!("some calls have not ended within {grace:?}, and are cancelled");
-                core.cancel_all_calls();
-                // The binding never fails this future, and the core has nothing left to wait for.
-                let _ = stopped.await;
-            }
+        let stopped = block_on(async {
+            let Either::Right((_, stopped)) = future::select(stopped, Delay::new(grace)).await
+            else {
+                return true;
+            };
+            ::log::warn!(
+                "some calls or connections have not ended within {grace:?}, and are cancelled"
+            );
+            core.cancel_all_calls();
+            let stopped = future::select(stopped, Delay::new(CANCELLED_WITHIN)).await;
+            matches!(stopped, Either::Left(_))
         });
+        if !stopped {
+            ::log::error!("a handler blocks a completion queue; stopping without it");
+            // Dropping it would wait for that handler.
+            std::mem::forget(core);
+            return;
+        }
         drop(core);
         if !queues.stop(THREADS_STOP_WITHIN) {
-            ::log::warn!("a handler still blocks a completion queue");
+            ::log::warn!("a completion queue has not stopped within {THREADS_STOP_WITHIN:?}");
         }
         ::log::info!("stopped");
     }

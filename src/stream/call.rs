@@ -65,12 +65,14 @@ impl fmt::Debug for Call {
 
 /// How a call ended, known only once the C core has confirmed it.
 ///
-/// With status OK the client half-closed or the handler finished, and the status was handed to
-/// the client's connection. A client that vanished is never reported as OK.
+/// OK means that the handler finished and that the client's connection took the status. A call
+/// that ended before is never reported as OK: its client left, or cancelled, or the C core refused
+/// one of its messages as too long (the client sees RESOURCE_EXHAUSTED then).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The status that the client was sent; CANCELLED or DEADLINE_EXCEEDED where it had left.
+    /// The status that the client was sent; CANCELLED or DEADLINE_EXCEEDED where the call was over
+    /// before.
     pub status: Status,
     /// How many messages the handler took from the client.
     pub received: u64,

@@ -27,7 +27,8 @@ use super::Status;
 
 /// Runs a future on the thread of the client's completion queue, and waits for it.
 ///
-/// Meanwhile the future may block nothing but what else runs on that queue.
+/// The binding polls it for the first time on the caller's thread. Where it blocks, it holds up
+/// what else runs on that queue.
 ///
 /// # Panics
 ///

@@ -15,7 +15,16 @@ use super::Status;
 /// Runs `f`; a panic becomes what it was about.
 pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     // Unwind safety: whatever `f` borrows is dropped by the callers once it has panicked.
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| describe(&*payload))
+    catch_unwind(AssertUnwindSafe(f)).map_err(described)
+}
+
+/// What a panic was about. Its payload may panic again as it is dropped.
+pub(super) fn described(payload: Box<dyn Any + Send>) -> String {
+    let text = describe(&*payload);
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
+    text
 }
 
 fn describe(payload: &(dyn Any + Send)) -> String {
@@ -100,6 +109,12 @@ mod tests {
         let failure = items[2].as_ref().map_err(Status::code);
         assert_eq!(failure, Err(RpcStatusCode::INTERNAL));
         assert_eq!(items.len(), 3);
+    }
+
+    #[test]
+    fn a_payload_that_panics_goes_no_further() {
+        let why = contain(|| std::panic::panic_any(Bomb));
+        assert_eq!(why, Err("a panic without a message".to_owned()));
     }
 
     #[test]

@@ -55,7 +55,7 @@
 //! | batching | of a burst, all messages but the last are marked as part of it, and the last leaves as soon as the stream is pending: throughput costs no latency |
 //! | fairness | of calls that share a completion queue, none keeps the others waiting, however fast it sends or receives |
 //! | back-pressure | a stream is polled only while the call has room for its next message |
-//! | departure | a handler is dropped within a second of its client's connection, even while it is idle |
+//! | departure | a handler is dropped as soon as its client cancels or its connection ends, even while it is idle |
 //! | ends | a handler's error is the call's status, its end is OK, and what it sent before is delivered first |
 //! | panics | INTERNAL for that call, nothing for the others |
 //! | draining | UNAVAILABLE for every running call and every new one |

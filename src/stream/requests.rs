@@ -21,10 +21,11 @@ use super::Status;
 ///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) asks for;
 /// - CANCELLED when the client is known to have left in the middle.
 ///
-/// **An end is not yet a success.** The C core reports a stream that was cut as one that ended,
-/// and the loss a moment later: usually the handler is dropped then, but it may be quicker. Only
-/// [`Observer::ended`](super::Observer::ended) is certain, because the status cannot be delivered
-/// to a client that is gone. So act message by message, and record an upload as complete there.
+/// **An end is not yet a success.** The C core reports a stream that was cut, or that had a message
+/// over the limit, as one that ended, and the end of the call a moment later: usually the handler
+/// is dropped then, but it may be quicker. So act message by message. Whether an upload was
+/// complete only [`Observer::ended`](super::Observer::ended) knows: a client that is gone cannot
+/// be given a status.
 ///
 /// Dropping it early is fine: the call goes on until the handler's answer has been sent.
 pub struct Requests<T> {

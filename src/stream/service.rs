@@ -1,5 +1,6 @@
 //! Serves handlers that are plain functions between futures and streams.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use grpcio::{
 };
 use protobuf::Message;
 
-use super::contain::{contain, Contained};
+use super::contain::{contain, described, Contained};
 use super::pump::{Pump, Pumped};
 use super::{Call, Drain, Draining, Observer, Outcome, Requests, Silent, Status};
 
@@ -34,6 +35,7 @@ pub struct ServiceBuilder {
     options: Arc<Options>,
 }
 
+#[derive(Clone)]
 struct Options {
     request_within: Duration,
     draining: Draining,
@@ -41,7 +43,8 @@ struct Options {
 }
 
 impl ServiceBuilder {
-    /// A service without methods, whose calls end when `drain` begins.
+    /// A service without methods, whose calls end when `drain` begins or is dropped: it must live
+    /// as long as the server.
     pub fn new(drain: &Drain) -> Self {
         Self {
             builder: grpcio::ServiceBuilder::new(),
@@ -55,26 +58,18 @@ impl ServiceBuilder {
 
     /// Tells `observer` about the calls of all methods that are added from now on.
     #[must_use]
-    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
-        let options = Arc::new(Options {
-            observer,
-            draining: self.options.draining.clone(),
-            ..*self.options
-        });
-        Self { options, ..self }
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        Arc::make_mut(&mut self.options).observer = observer;
+        self
     }
 
     /// How long a client may take to send the one request of a server-streaming call, from its
     /// headers on; 5 seconds unless set. Then the call ends with DEADLINE_EXCEEDED. For all
     /// methods that are added from now on.
     #[must_use]
-    pub fn request_within(self, limit: Duration) -> Self {
-        let options = Arc::new(Options {
-            request_within: limit,
-            draining: self.options.draining.clone(),
-            observer: self.options.observer.clone(),
-        });
-        Self { options, ..self }
+    pub fn request_within(mut self, limit: Duration) -> Self {
+        Arc::make_mut(&mut self.options).request_within = limit;
+        self
     }
 
     /// One request, a stream of responses.
@@ -115,7 +110,10 @@ impl ServiceBuilder {
         })
     }
 
-    /// A stream of requests, a stream of responses, each at its own pace.
+    /// A stream of requests, a stream of responses.
+    ///
+    /// Both belong to the stream that the handler returns, and so both are polled only while the
+    /// call has room for a response: a client that sends without reading is held back in time.
     #[must_use]
     pub fn duplex<Req, Resp, H, S>(mut self, path: &'static str, handler: H) -> Self
     where
@@ -128,13 +126,13 @@ impl ServiceBuilder {
         let options = self.options.clone();
         let accept = move |ctx: RpcContext<'_>, requests, sink| {
             let call = Arc::new(Call::new(path, &ctx));
-            ctx.spawn(serve(
-                call,
-                requests,
-                sink,
-                handler.clone(),
-                options.clone(),
-            ));
+            let served = serve(call, requests, sink, handler.clone(), options.clone());
+            // What is left is not the handler's: a codec, the binding. It cancels the call.
+            ctx.spawn(AssertUnwindSafe(served).catch_unwind().map(move |served| {
+                if let Err(payload) = served {
+                    log::error!("{path}: serving a call panicked: {}", described(payload));
+                }
+            }));
         };
         let method = method::<Req, Resp>(path);
         self.builder = self.builder.add_duplex_streaming_handler(&method, accept);
@@ -213,14 +211,14 @@ async fn serve<Req, Resp, H, S>(
     let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
     let pumped = (&mut pump).await;
     let sent = pump.sent();
+    // The status may be stuck behind a full flow-control window; the handler need not be.
+    drop(source);
 
     let (status, delivered) = match pumped {
         Pumped::Finished => (Status::ok(), sink.close().await.is_ok()),
         Pumped::Failed(status) => (status.clone(), sink.fail(status.into()).await.is_ok()),
         Pumped::Departed => (Status::departed(), false),
     };
-    // Not before: it may hold what the handler was to be told about this call's end.
-    drop(source);
     let status = match delivered {
         true => status,
         false if call.deadline_exceeded() => Status::new(

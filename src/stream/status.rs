@@ -53,10 +53,13 @@ impl Status {
     ///
     /// A code outside 0 to 16 is shown as `CODE_<n>`.
     pub fn name(&self) -> String {
-        // The binding prints `14-UNAVAILABLE`.
-        match format!("{:?}", self.code).split_once('-') {
-            Some((_, name)) if name != "INVALID_STATUS_CODE" => name.to_owned(),
-            _ => format!("CODE_{}", i32::from(self.code)),
+        match i32::from(self.code) {
+            // The binding prints `14-UNAVAILABLE`.
+            0..=16 => format!("{:?}", self.code)
+                .split_off(2)
+                .trim_start_matches('-')
+                .to_owned(),
+            other => format!("CODE_{other}"),
         }
     }
 
@@ -64,9 +67,11 @@ impl Status {
         Self::new(RpcStatusCode::INTERNAL, message)
     }
 
-    /// The peer has left, so nobody will see this status but this side's log.
+    /// The call was over before it was given a status, so only this side sees this one. The C core
+    /// does not say why: the client left, or the core itself refused a message that is too long.
     pub(crate) fn departed() -> Self {
-        Self::new(RpcStatusCode::CANCELLED, "the client is gone")
+        let why = "the client is gone, or the gRPC core has ended the call";
+        Self::new(RpcStatusCode::CANCELLED, why)
     }
 }
 
@@ -134,6 +139,15 @@ mod tests {
 
     #[test]
     fn names_codes_that_grpc_does_not_define() {
-        assert_eq!(Status::new(RpcStatusCode::from(99), "").name(), "CODE_99");
+        for (code, name) in [
+            (0, "OK"),
+            (9, "FAILED_PRECONDITION"),
+            (10, "ABORTED"),
+            (16, "UNAUTHENTICATED"),
+            (17, "CODE_17"),
+            (-1, "CODE_-1"),
+        ] {
+            assert_eq!(Status::new(RpcStatusCode::from(code), "").name(), name);
+        }
     }
 }

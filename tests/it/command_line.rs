@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::lines::Lines;
 use crate::support::process::{client, run, text, Process, Server};
@@ -195,7 +194,9 @@ fn wait_waits_for_a_server_that_comes_up_later() {
         &["--wait", "get", "aaa", "--count", "1"],
     ));
     // It is up and has found nobody when it is waited for and has not ended.
-    assert!(exits_within(&mut get, Duration::from_millis(300)).is_none());
+    let mut said = Lines::of(get.0.stderr.take().expect("piped"));
+    said.wait_for(PATIENCE, |line| line == format!("waiting for {address}"));
+    assert!(get.0.try_wait().expect("wait").is_none());
     let _server = Server::start_at(&address, &[]);
     assert_eq!(get.wait(PATIENCE).code(), Some(0));
 
@@ -205,17 +206,6 @@ fn wait_waits_for_a_server_that_comes_up_later() {
     );
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("greeter-client: DEADLINE_EXCEEDED"));
-}
-
-fn exits_within(process: &mut Process, limit: Duration) -> Option<i32> {
-    let deadline = std::time::Instant::now() + limit;
-    while std::time::Instant::now() < deadline {
-        if let Some(status) = process.0.try_wait().expect("wait") {
-            return status.code();
-        }
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-    None
 }
 
 #[test]
@@ -229,6 +219,53 @@ fn wrong_usage_exits_2() {
         let output = run(&mut client("127.0.0.1:1", args), b"");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }
+}
+
+#[test]
+fn a_server_that_cannot_be_is_wrong_usage() {
+    for server in [
+        "127.0.0.1:99999",
+        "http://127.0.0.1:1",
+        "::1:1",
+        "",
+        "localhost",
+    ] {
+        let output = run(&mut client(server, &["get", "a"]), b"");
+        assert_eq!(output.status.code(), Some(2), "{server}");
+        assert!(
+            text(&output.stderr).contains("such as 127.0.0.1:50052"),
+            "{server}"
+        );
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_for_this_machine() {
+    let server = Server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let mut get = client(&server.address, &["get", "a"]);
+    get.env("http_proxy", "http://127.0.0.1:1")
+        .env("https_proxy", "http://127.0.0.1:1");
+    assert_eq!(run(&mut get, b"").status.code(), Some(0));
+}
+
+#[test]
+fn the_end_of_a_terminal_ends_the_input_after_half_a_line_too() {
+    let server = Server::start(&[]);
+    // A person presses Ctrl-D twice after `half`, and once more goes to whoever reads next.
+    let command = format!(
+        "{} --server {} put",
+        crate::support::process::CLIENT,
+        server.address
+    );
+    let mut script = Command::new("script");
+    let script = script.args(["-qec", &command, "/dev/null"]);
+    let output = run(script.stdout(Stdio::piped()), b"one\nhalf\x04\x04");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text(&output.stdout).ends_with("2\r\n"),
+        "{:?}",
+        text(&output.stdout)
+    );
 }
 
 #[test]

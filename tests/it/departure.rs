@@ -109,7 +109,7 @@ fn an_upload_that_is_cut_is_never_complete() {
             let end = server
                 .log
                 .wait_for_all(SECOND, &["PutStream", "ended", "3 in"]);
-            assert!(end.ends_with("CANCELLED: the client is gone"), "{end}");
+            assert!(end.contains("CANCELLED: the client is gone"), "{end}");
             if !kill {
                 // The client knows, too, while its input is still open.
                 let status = uploader.wait(PATIENCE);
@@ -192,9 +192,14 @@ fn a_deadline_ends_the_call_on_both_sides() {
     assert!(ticks[0].is_ok());
     let status = ticks[1].as_ref().expect_err("the deadline");
     assert_eq!(status.code(), RpcStatusCode::DEADLINE_EXCEEDED);
-    server
+    // The server's own clock for it starts a little later: it may see the client cancel first.
+    let end = server
         .log
-        .wait_for_all(SECOND, &["GetStream", "1 out: DEADLINE_EXCEEDED"]);
+        .wait_for_all(SECOND, &["GetStream", "ended", "1 out: "]);
+    assert!(
+        end.contains("DEADLINE_EXCEEDED") || end.contains("CANCELLED"),
+        "{end}"
+    );
 }
 
 #[test]

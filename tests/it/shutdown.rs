@@ -7,7 +7,8 @@ use futures::{stream, StreamExt};
 use greeter_stream::stream::Status;
 use grpcio::{CallOption, RpcStatusCode};
 
-use crate::support::process::{run, text, Server, SERVER};
+use crate::support::lines::Lines;
+use crate::support::process::{run, text, Process, Server, SERVER};
 use crate::support::relay::Relay;
 use crate::support::{client, raw, soon, PATIENCE};
 
@@ -97,6 +98,26 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    // Two lines a call, which fill a pipe of 64 KiB several times over.
+    const CALLS: usize = 2_000;
+    let mut server = Command::new(SERVER);
+    server.args(["--listen", "127.0.0.1:0", "--threads", "1"]);
+    server.args(["--ticks", "1", "--tick-interval", "0s"]);
+    let server = server.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut server = Process(server.expect("program starts"));
+    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
+    let line = out.wait_for_all(PATIENCE, &["listening on "]);
+    let client = client(line.trim_start_matches("listening on "));
+    for _ in 0..CALLS {
+        let ticks = client.get("a").expect("starts");
+        assert_eq!(soon("ticks", ticks.count()), 1);
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
 fn a_second_server_on_the_same_port_refuses_to_start() {
     let first = Server::start(&[]);
     for listen in [vec![&*first.address], vec!["127.0.0.1:0", &first.address]] {
@@ -132,8 +153,8 @@ fn several_listeners_are_served_each() {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
-    let mut server = crate::support::process::Process(server.expect("program starts"));
-    let mut out = crate::support::lines::Lines::of(server.0.stdout.take().expect("piped"));
+    let mut server = Process(server.expect("program starts"));
+    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
     for _ in 0..2 {
         let line = out.wait_for_all(PATIENCE, &["listening on 127.0.0.1:"]);
         let address = line.trim_start_matches("listening on ");

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -86,6 +86,7 @@ pub(super) struct Input {
     name: String,
     /// Of a regular file.
     pub(super) bytes: Option<u64>,
+    stdin: bool,
     reader: Box<dyn Read + Send>,
 }
 
@@ -94,6 +95,7 @@ impl Input {
         Self {
             name: "standard input".to_owned(),
             bytes: None,
+            stdin: true,
             reader: Box::new(io::stdin()),
         }
     }
@@ -111,9 +113,15 @@ impl Input {
         }
         Ok(Self {
             bytes: about.is_file().then_some(about.len()),
+            stdin: false,
             reader: Box::new(file),
             name,
         })
+    }
+
+    /// Whether a person types it.
+    pub(super) fn is_typed(&self) -> bool {
+        self.stdin && io::stdin().is_terminal()
     }
 
     /// The lines, without their line feeds, read by a thread of their own. A few batches are
@@ -129,6 +137,7 @@ impl Input {
         let mut lines = Lines {
             name: self.name,
             number: 0,
+            ended: false,
         };
         let (mut batch, mut bytes) = (Vec::new(), 0);
         loop {
@@ -157,10 +166,15 @@ struct Lines {
     name: String,
     /// Of the line read last, from 1.
     number: u64,
+    /// A terminal can be read on after its end, which is not meant.
+    ended: bool,
 }
 
 impl Lines {
     fn next(&mut self, reader: &mut impl BufRead) -> Option<Result<String, InputError>> {
+        if self.ended {
+            return None;
+        }
         self.number += 1;
         let mut line = Vec::new();
         // One more for the line feed, and one more to see that a line is too long.
@@ -173,8 +187,9 @@ impl Lines {
         if line.is_empty() {
             return None;
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
+        match line.last() {
+            Some(b'\n') => drop(line.pop()),
+            _ => self.ended = true,
         }
         if line.len() as u64 > MAX_LINE_BYTES {
             return Some(Err(InputError::TooLong {
@@ -198,6 +213,7 @@ mod tests {
         let input = Input {
             name: "test".to_owned(),
             bytes: None,
+            stdin: false,
             reader: Box::new(io::Cursor::new(bytes)),
         };
         let lines = input.lines().map(|line| line.map_err(|e| e.to_string()));

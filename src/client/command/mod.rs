@@ -7,35 +7,37 @@ mod input;
 mod output;
 mod put;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use futures::future::{self, Either};
 
 use super::{Client, Config};
 use crate::stream::{Queues, Status};
 
 pub use input::InputError;
 
+/// After so long it is said that the server is waited for.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
+
 /// How long the client's thread may take to stop once the command is done.
 const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Calls the Greeter service: live streams over gRPC.
 ///
+/// TIME is a number with a unit: 500ms, 2s, 1m.
+///
 /// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
-/// read, 2 wrong usage. A program that reads the output may close it early.
+/// read or written, 2 wrong usage, 130 Ctrl-C. A program that reads the output may close it early.
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    /// Call this server
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:50052"
-    )]
+    /// Call this server: HOST:PORT, or a gRPC target such as dns:///HOST:PORT or unix:/PATH
+    #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:50052", value_parser = address)]
     server: String,
 
     /// End each call after this time, with DEADLINE_EXCEEDED; waiting counts
@@ -112,6 +114,10 @@ impl From<io::Error> for Failure {
     }
 }
 
+fn address(text: &str) -> Result<String, String> {
+    super::address::check(text).map(|()| text.to_owned())
+}
+
 /// Does what the command line asks for. Blocks until it is done.
 ///
 /// # Errors
@@ -123,23 +129,44 @@ pub fn run(args: Args) -> Result<(), Failure> {
         timeout: args.timeout,
         wait: args.wait,
     };
+    let server = config.server.clone();
     let queues = Queues::start("queue", 1);
     let client = Client::new(&queues, config)?;
-    let calls = client.clone();
-    let done = client.run(async move {
-        match args.command {
-            Command::Demo(args) => demo::run(calls, args).await,
-            Command::Get(args) => get::run(calls, args).await,
-            Command::Put(args) => put::run(calls, args).await,
-            Command::All(args) => all::run(calls, args).await,
-        }
-    });
+    let done = client.run(command(client.clone(), args.command));
     drop(client);
     if !queues.stop(THREAD_STOPS_WITHIN) {
         log::warn!("a call is still running");
     }
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Failure::Call(status)) => {
+            let why = format!("{} (server {server})", status.message());
+            Err(Failure::Call(Status::new(status.code(), why)))
+        }
         done => done,
+    }
+}
+
+async fn command(client: Client, command: Command) -> Result<(), Failure> {
+    let calls = client.clone();
+    let command = async {
+        match command {
+            Command::Demo(args) => demo::run(calls, args).await,
+            Command::Get(args) => get::run(calls, args).await,
+            Command::Put(args) => put::run(calls, args).await,
+            Command::All(args) => all::run(calls, args).await,
+        }
+    };
+    let notice = async {
+        if client.config.wait && !client.connected(SILENT_WAIT).await {
+            // Standard error may be closed.
+            let _ = writeln!(io::stderr(), "waiting for {}", client.config.server);
+        }
+        future::pending::<Infallible>().await
+    };
+    futures::pin_mut!(command, notice);
+    match future::select(command, notice).await {
+        Either::Left((done, _)) => done,
+        Either::Right((never, _)) => match never {},
     }
 }

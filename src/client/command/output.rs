@@ -8,9 +8,6 @@ use serde_json::json;
 use super::Failure;
 use crate::text::escaped;
 
-/// At most this many messages are written together.
-const BATCH: usize = 256;
-
 /// Messages, one a line: as they are for a program, with control characters escaped on a
 /// terminal, or as JSON.
 pub(super) struct Output {
@@ -38,34 +35,24 @@ impl Output {
         }
     }
 
-    /// Writes a message; it is on its way once flushed.
+    /// Writes a message, and does not keep any of it back.
     pub(super) fn message(&mut self, data: &str) -> io::Result<()> {
         match self.form {
             Form::Raw => writeln!(self.out, "{data}"),
             Form::Escaped => writeln!(self.out, "{}", escaped(data)),
             Form::Json => writeln!(self.out, "{}", json!({ "data": data })),
-        }
+        }?;
+        self.out.flush()
     }
 
-    /// Writes messages as they arrive, those that arrived together together.
+    /// Writes messages as they arrive.
     pub(super) async fn print<E: Into<Failure>>(
         mut self,
-        messages: impl Stream<Item = Result<String, E>> + Unpin,
+        mut messages: impl Stream<Item = Result<String, E>> + Unpin,
     ) -> Result<(), Failure> {
-        let mut batches = messages.ready_chunks(BATCH);
-        while let Some(batch) = batches.next().await {
-            let written: Result<(), Failure> = batch.into_iter().try_for_each(|message| {
-                let message = message.map_err(E::into)?;
-                Ok(self.message(&message)?)
-            });
-            // What came before a failure was received.
-            self.flush()?;
-            written?;
+        while let Some(message) = messages.next().await {
+            self.message(&message.map_err(E::into)?)?;
         }
         Ok(())
-    }
-
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -12,16 +12,21 @@ use crate::client::Client;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to send [default: standard input]
+    /// The file to send, a line a message; `-` for standard input [default: -]. A line is what
+    /// lies between two line feeds, with the carriage return of a Windows line end, if any
     file: Option<PathBuf>,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let input = match &args.file {
-        Some(path) => Input::open(path)?,
-        None => Input::stdin(),
+        Some(path) if path.as_os_str() != "-" => Input::open(path)?,
+        _ => Input::stdin(),
     };
-    let bar = progress(input.bytes);
+    let bar = match input.is_typed() {
+        // It would draw between the lines that a person types.
+        true => ProgressBar::hidden(),
+        false => progress(input.bytes),
+    };
     let mut count = 0_u64;
     let lines = input.lines().inspect_ok(|line| {
         count += 1;
@@ -35,9 +40,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     match answer {
         Ok(answer) => {
             bar.finish();
-            let mut output = Output::new(false);
-            output.message(&answer)?;
-            Ok(output.flush()?)
+            Ok(Output::new(false).message(&answer)?)
         }
         Err(failure) => {
             bar.abandon();
