@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`server`], [`client`] | the running server, and the typed client with its command line |
 //! | [`service`] | the three handlers of `Greeter` |
+//! | [`topic`] | the logs that calls with a topic share |
 //! | [`stream`] | the adapters between futures and gRPC, for any service |
 //! | [`generated`] | the messages, made from `proto/greeter.proto` |
 

@@ -7,6 +7,7 @@ use clap::Parser;
 
 use super::Config;
 use crate::service;
+use crate::topic::{Limits, Retention};
 
 /// Serves the Greeter service: live streams over gRPC.
 ///
@@ -35,6 +36,26 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 11)]
     ticks: u64,
 
+    /// Keep at most so many messages of a topic
+    #[arg(long, value_name = "N", default_value_t = Retention::default().messages, help_heading = "Topics")]
+    retention_messages: u64,
+
+    /// Keep at most so many bytes of a topic; a message counts 64 and its text
+    #[arg(long, value_name = "BYTES", default_value_t = Retention::default().bytes, help_heading = "Topics")]
+    retention_bytes: u64,
+
+    /// Keep nothing of a topic that was received longer ago [default: any age]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Topics")]
+    retention_age: Option<Duration>,
+
+    /// Have at most so many topics; idle empty ones make room for new ones
+    #[arg(long, value_name = "N", default_value_t = Limits::default().topics, help_heading = "Topics")]
+    max_topics: usize,
+
+    /// Keep at most so many bytes in all topics; then publishing fails with RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes, help_heading = "Topics")]
+    max_topic_bytes: u64,
+
     /// Completion queues, each with a thread of its own [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -55,6 +76,16 @@ impl Args {
             service: service::Config {
                 tick_interval: self.tick_interval,
                 ticks: self.ticks,
+                retention: Retention {
+                    messages: self.retention_messages,
+                    bytes: self.retention_bytes,
+                    age: self.retention_age,
+                },
+                limits: Limits {
+                    topics: self.max_topics,
+                    bytes: self.max_topic_bytes,
+                    ..Limits::default()
+                },
             },
             threads: self
                 .threads

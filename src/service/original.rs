@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::{stream, FutureExt, Stream, StreamExt, TryStreamExt};
 use futures_timer::Delay;
 
-use super::Config;
+use super::{response, Config};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, Status};
 use crate::text::escaped;
@@ -32,6 +32,7 @@ impl Original {
         let Config {
             tick_interval,
             ticks,
+            ..
         } = self.config;
         let messages = every(tick_interval).map(|()| Ok(response(unix_seconds().to_string())));
         let count = match ticks {
@@ -93,13 +94,6 @@ fn every(interval: Duration) -> impl Stream<Item = ()> {
 async fn wait(time: Duration) {
     if !time.is_zero() {
         Delay::new(time).await;
-    }
-}
-
-fn response(data: String) -> StreamResData {
-    StreamResData {
-        data,
-        ..StreamResData::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known about a call, and who is told when it starts and ends.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
@@ -14,6 +15,7 @@ pub struct Call {
     metadata: Metadata,
     deadline: Deadline,
     started: Instant,
+    response_metadata: Mutex<Option<Metadata>>,
 }
 
 impl Call {
@@ -24,6 +26,7 @@ impl Call {
             metadata: ctx.request_headers().clone(),
             deadline: ctx.deadline(),
             started: Instant::now(),
+            response_metadata: Mutex::new(None),
         }
     }
 
@@ -40,6 +43,24 @@ impl Call {
     /// The request metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Sends `metadata` to the client ahead of the first response; has no effect after that.
+    ///
+    /// The binding sends response metadata together with a message only: a call that ends without
+    /// a response sends none.
+    pub fn respond_with(&self, metadata: Metadata) {
+        *self.response_metadata() = Some(metadata);
+    }
+
+    pub(super) fn take_response_metadata(&self) -> Option<Metadata> {
+        self.response_metadata().take()
+    }
+
+    fn response_metadata(&self) -> MutexGuard<'_, Option<Metadata>> {
+        self.response_metadata
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the time that the client gave the call has passed.

@@ -3,13 +3,15 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{self, Either};
-use futures::{Future, FutureExt, SinkExt, Stream, TryFutureExt, TryStreamExt};
+use futures::{Future, FutureExt, Sink, SinkExt, Stream, TryFutureExt, TryStreamExt};
 use futures_timer::Delay;
 use grpcio::{
     DuplexSink, Marshaller, Method, MethodType, RequestStream, RpcContext, RpcStatusCode,
+    WriteFlags,
 };
 use protobuf::Message;
 
@@ -190,7 +192,7 @@ async fn the_only<T>(mut requests: Requests<T>, limit: Duration) -> Result<T, St
 async fn serve<Req, Resp, H, S>(
     call: Arc<Call>,
     requests: RequestStream<Req>,
-    mut sink: DuplexSink<Resp>,
+    sink: DuplexSink<Resp>,
     handler: Arc<H>,
     options: Arc<Options>,
 ) where
@@ -207,10 +209,11 @@ async fn serve<Req, Resp, H, S>(
     let source = Contained::new(call.method(), source.flatten_stream());
     let mut source = options.draining.clone().end(source);
 
-    sink.enhance_batch(true);
-    let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
+    let mut outgoing = Outgoing::new(sink, call.clone());
+    let mut pump = Pump::new(&mut outgoing, Pin::new(&mut source));
     let pumped = (&mut pump).await;
     let sent = pump.sent();
+    let mut sink = outgoing.sink;
     // The status may be stuck behind a full flow-control window; the handler need not be.
     drop(source);
 
@@ -233,6 +236,50 @@ async fn serve<Req, Resp, H, S>(
         sent,
     };
     tell(&call, || options.observer.ended(&call, &outcome));
+}
+
+/// The binding's sink, which sends the metadata that the handler has set by its first message.
+struct Outgoing<T> {
+    sink: DuplexSink<T>,
+    call: Arc<Call>,
+    started: bool,
+}
+
+impl<T> Outgoing<T> {
+    fn new(mut sink: DuplexSink<T>, call: Arc<Call>) -> Self {
+        sink.enhance_batch(true);
+        Self {
+            sink,
+            call,
+            started: false,
+        }
+    }
+}
+
+impl<T> Sink<(T, WriteFlags)> for Outgoing<T> {
+    type Error = grpcio::Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<grpcio::Result<()>> {
+        self.sink.poll_ready_unpin(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: (T, WriteFlags)) -> grpcio::Result<()> {
+        if !self.started {
+            self.started = true;
+            if let Some(metadata) = self.call.take_response_metadata() {
+                self.sink.set_headers(metadata);
+            }
+        }
+        self.sink.start_send_unpin(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<grpcio::Result<()>> {
+        self.sink.poll_flush_unpin(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<grpcio::Result<()>> {
+        self.sink.poll_close_unpin(cx)
+    }
 }
 
 fn tell(call: &Call, observe: impl FnOnce()) {

@@ -167,7 +167,7 @@ pub trait Topic: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] or [`Error::Epoch`] when `from` is an offset that the topic has not.
+    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not.
     fn subscribe(self: Arc<Self>, from: From) -> Result<Box<dyn Cursor>, Error>;
 }
 

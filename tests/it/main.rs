@@ -15,3 +15,4 @@ mod malformed;
 mod shutdown;
 mod support;
 mod topic_model;
+mod topics;
