@@ -71,6 +71,9 @@ gen_go_grpc=$(go_tool google.golang.org/grpc/cmd/protoc-gen-go-grpc $PROTOC_GEN_
   --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/rust" \
   --plugin=protoc-gen-grpc="$gen_grpc" --grpc_out="$out/rust" \
   proto/greeter.proto
+"$protoc" --proto_path=proto --proto_path="$(dirname "$protoc")/../include" \
+  --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/rust" \
+  proto/rich_status.proto
 "$protoc" --proto_path=proto \
   --plugin=protoc-gen-go="$gen_go" --go_out="$out/go" \
   --plugin=protoc-gen-go-grpc="$gen_go_grpc" \
@@ -81,7 +84,7 @@ cat >"$out/rust/mod.rs" <<'RS'
 //! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
 //!
 //! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
-//! trait of the binding.
+//! trait of the binding, [`rich_status`] what a status may carry.
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
 #![allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
 
@@ -89,6 +92,8 @@ cat >"$out/rust/mod.rs" <<'RS'
 pub mod greeter;
 #[rustfmt::skip]
 pub mod greeter_grpc;
+#[rustfmt::skip]
+pub mod rich_status;
 RS
 
 # The plugins ask for leave to use unsafe code, which the crate forbids and they do not use.

@@ -1,7 +1,7 @@
 //! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
 //!
 //! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
-//! trait of the binding.
+//! trait of the binding, [`rich_status`] what a status may carry.
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
 #![allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
 
@@ -9,3 +9,5 @@
 pub mod greeter;
 #[rustfmt::skip]
 pub mod greeter_grpc;
+#[rustfmt::skip]
+pub mod rich_status;

@@ -21,6 +21,7 @@ use grpcio::{RpcStatus, RpcStatusCode};
 pub struct Status {
     code: RpcStatusCode,
     message: String,
+    details: Vec<u8>,
 }
 
 impl Status {
@@ -31,7 +32,20 @@ impl Status {
         Self {
             code,
             message: message.into(),
+            details: Vec::new(),
         }
+    }
+
+    /// The same status with details for programs, sent as `grpc-status-details-bin`: an encoded
+    /// `google.rpc.Status`, which is what clients look for there.
+    #[must_use]
+    pub fn with_details(self, details: Vec<u8>) -> Self {
+        Self { details, ..self }
+    }
+
+    /// The details; empty where there are none.
+    pub fn details(&self) -> &[u8] {
+        &self.details
     }
 
     /// The status of a call that ended well.
@@ -89,13 +103,13 @@ impl Error for Status {}
 
 impl From<RpcStatus> for Status {
     fn from(status: RpcStatus) -> Self {
-        Self::new(status.code(), status.message())
+        Self::new(status.code(), status.message()).with_details(status.details().to_vec())
     }
 }
 
 impl From<Status> for RpcStatus {
     fn from(status: Status) -> Self {
-        RpcStatus::with_message(status.code, status.message)
+        RpcStatus::with_details(status.code, status.message, status.details)
     }
 }
 

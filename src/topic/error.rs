@@ -12,6 +12,8 @@ pub enum Error {
     OutOfRange {
         /// The topic.
         topic: Name,
+        /// Which life it lives.
+        epoch: Epoch,
         /// The offset that was wanted.
         wanted: Offset,
         /// What the topic has.
@@ -57,6 +59,7 @@ impl fmt::Display for Error {
                 topic,
                 wanted,
                 bounds,
+                ..
             } => write!(
                 f,
                 "topic {topic} has no offset {wanted}: its earliest is {} and its next {}",

@@ -205,6 +205,7 @@ impl Log {
     fn out_of_range(&self, wanted: Offset, state: &State) -> Error {
         Error::OutOfRange {
             topic: self.name.clone(),
+            epoch: self.epoch,
             wanted,
             bounds: state.bounds(),
         }
