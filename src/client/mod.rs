@@ -1,7 +1,10 @@
 //! The typed client of `Greeter`, and the command line made of it.
 
 mod address;
+mod backoff;
 pub mod command;
+mod publish;
+mod subscribe;
 
 use std::fmt;
 use std::future::Future;
@@ -13,6 +16,9 @@ use grpcio::{CallOption, ChannelBuilder, RpcStatusCode};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use crate::stream::{client, Queues, Status};
+
+pub use publish::{PublishError, PublishOptions, Published, Publisher};
+pub use subscribe::{Loss, Notice, Received, SubscribeError, SubscribeOptions, Subscription};
 
 /// Which server to call, and how patiently.
 #[derive(Clone, Debug)]

@@ -10,13 +10,11 @@
 //!
 //! Each key at most once. Without `topic` the others mean nothing and are ignored.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use grpcio::{Metadata, RpcStatusCode};
 
 use crate::stream::Status;
 use crate::text::escaped;
-use crate::topic::{Epoch, From, Name, ProducerName, Sequence};
+use crate::topic::{decimal, Epoch, From, FromError, Name, ProducerName, Sequence};
 
 /// What a call wants of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,21 +75,9 @@ pub(super) fn request(metadata: &Metadata, keys: Keys) -> Result<Option<Request>
 
 fn from(metadata: &Metadata) -> Result<From, Status> {
     let text = value(metadata, "from")?.unwrap_or("latest");
-    let wrong = || {
-        let why = "is not latest, earliest, an offset, -N or @SECONDS, with numbers below 2^64";
-        refuse("from", text, why)
-    };
-    let number = |digits: &str| digits_only(digits).ok_or_else(wrong);
-    let from = match (text, text.as_bytes().first()) {
-        ("latest", _) => From::Latest,
-        ("earliest", _) => From::Earliest,
-        (_, Some(b'-')) => From::Last(number(&text[1..])?),
-        (_, Some(b'@')) => {
-            let since = Duration::from_secs(number(&text[1..])?);
-            From::Since(UNIX_EPOCH.checked_add(since).ok_or_else(wrong)?)
-        }
-        _ => From::Offset(number(text)?, None),
-    };
+    let from: From = text
+        .parse()
+        .map_err(|e: FromError| refuse("from", text, &e.to_string()))?;
     let Some(epoch) = value(metadata, "epoch")? else {
         return Ok(from);
     };
@@ -110,7 +96,7 @@ fn sequence(metadata: &Metadata) -> Result<Option<Sequence>, Status> {
         (Some(producer), Some(first)) => Ok(Some(Sequence {
             producer: ProducerName::new(producer)
                 .map_err(|e| refuse("producer", producer, &e.to_string()))?,
-            first: digits_only(first)
+            first: decimal(first)
                 .ok_or_else(|| refuse("sequence", first, "is not a number below 2^64"))?,
         })),
         (Some(producer), None) => Err(refuse("producer", producer, "needs `sequence` with it")),
@@ -133,12 +119,6 @@ fn value<'a>(metadata: &'a Metadata, key: &str) -> Result<Option<&'a str>, Statu
         .map_err(|_| refuse(key, &text, "is not ASCII"))
 }
 
-/// A number without the sign and the spaces that `parse` would take.
-fn digits_only(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
 fn refuse(key: &str, value: &str, why: &str) -> Status {
     let end = value
         .char_indices()
@@ -152,6 +132,8 @@ fn refuse(key: &str, value: &str, why: &str) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use grpcio::MetadataBuilder;
 
     use super::*;

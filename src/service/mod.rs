@@ -37,6 +37,8 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, ServiceBuilder, Status};
 use crate::topic::{Limits, Memory, Retention};
 
+pub(crate) use self::status::info;
+
 /// The path of GetStream: one request, a stream of responses.
 pub const GET_STREAM: &str = "/Greeter/GetStream";
 /// The path of PutStream: a stream of requests, one response.

@@ -25,11 +25,11 @@ use crate::topic::{Bounds, Epoch, Error, Name};
 /// Whose reasons they are.
 const DOMAIN: &str = "greeter-stream";
 /// There is no message at an offset.
-pub(crate) const NO_SUCH_OFFSET: &str = "NO_SUCH_OFFSET";
+const NO_SUCH_OFFSET: &str = "NO_SUCH_OFFSET";
 /// An offset belongs to another life of the topic.
-pub(crate) const OTHER_EPOCH: &str = "OTHER_EPOCH";
+const OTHER_EPOCH: &str = "OTHER_EPOCH";
 /// A producer left out sequence numbers.
-pub(crate) const SEQUENCE_GAP: &str = "SEQUENCE_GAP";
+const SEQUENCE_GAP: &str = "SEQUENCE_GAP";
 
 const INFO_TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 

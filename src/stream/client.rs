@@ -16,8 +16,8 @@ use futures::future::{self, BoxFuture, Either};
 use futures::stream::FusedStream;
 use futures::{FutureExt, SinkExt, Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{
-    CallOption, Client, ClientDuplexReceiver, ClientDuplexSender, ClientSStreamReceiver,
-    RpcStatusCode,
+    CallOption, Client, ClientDuplexReceiver, ClientDuplexSender, ClientSStreamReceiver, Metadata,
+    MetadataBuilder, RpcStatusCode,
 };
 use protobuf::Message;
 
@@ -199,6 +199,22 @@ impl<T> Responses<T> {
             failure: None,
             _client: client.clone(),
         }
+    }
+}
+
+impl<T> Responses<T> {
+    /// The response metadata, which comes ahead of the first message; empty where the call ended
+    /// without one, or has ended.
+    ///
+    /// # Errors
+    ///
+    /// The status of a call that failed before.
+    pub async fn metadata(&mut self) -> Result<Metadata, Status> {
+        Ok(match &mut self.receiver {
+            Some(Receiver::Single(receiver)) => receiver.headers().await?.clone(),
+            Some(Receiver::Duplex(receiver)) => receiver.headers().await?.clone(),
+            None => MetadataBuilder::new().build(),
+        })
     }
 }
 

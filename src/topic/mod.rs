@@ -29,6 +29,7 @@
 //! are forgotten first, and what a forgotten producer repeats is stored again.
 
 mod error;
+mod from;
 mod log;
 mod memory;
 mod name;
@@ -42,7 +43,10 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 
+pub(crate) use from::decimal;
+
 pub use error::Error;
+pub use from::{From, FromError};
 pub use memory::{Limits, Memory};
 pub use name::{Name, NameError, ProducerName};
 
@@ -69,21 +73,6 @@ pub struct Bounds {
     pub earliest: Offset,
     /// The message that is appended next.
     pub next: Offset,
-}
-
-/// Where a subscriber starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// At what is appended from now on.
-    Latest,
-    /// At the oldest message that is kept.
-    Earliest,
-    /// At this offset; of this life of the topic, where one is given.
-    Offset(Offset, Option<Epoch>),
-    /// At the last so many messages that are kept.
-    Last(u64),
-    /// At the first message that was received at this time or later.
-    Since(SystemTime),
 }
 
 /// What makes publishing exactly-once: who sends, and the number of the first message.

@@ -12,6 +12,7 @@ mod fairness;
 mod interop;
 mod limits;
 mod malformed;
+mod resume;
 mod shutdown;
 mod support;
 mod topic_model;

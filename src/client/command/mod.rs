@@ -6,6 +6,7 @@ mod get;
 mod input;
 mod output;
 mod put;
+mod resume;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -74,6 +75,8 @@ pub enum Failure {
     Input(InputError),
     /// The output could not be written. A closed pipe is no failure.
     Output(io::Error),
+    /// Everything worked but for messages that are lost.
+    Lost(String),
 }
 
 impl fmt::Display for Failure {
@@ -82,6 +85,7 @@ impl fmt::Display for Failure {
             Self::Call(status) => crate::text::escaped(&status.to_string()).fmt(f),
             Self::Input(e) => e.fmt(f),
             Self::Output(e) => write!(f, "cannot write the output: {e}"),
+            Self::Lost(why) => write!(f, "messages were lost; the last time: {why}"),
         }
     }
 }
@@ -92,6 +96,7 @@ impl Error for Failure {
             Self::Call(e) => Some(e),
             Self::Input(e) => Some(e),
             Self::Output(e) => Some(e),
+            Self::Lost(_) => None,
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Standard output, for people and for programs.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::time::UNIX_EPOCH;
 
 use futures::{Stream, StreamExt};
 use serde_json::json;
 
 use super::Failure;
+use crate::client::Received;
 use crate::text::escaped;
+use crate::topic::Name;
 
 /// Messages, one a line: as they are for a program, with control characters escaped on a
 /// terminal, or as JSON.
@@ -42,6 +45,24 @@ impl Output {
             Form::Escaped => writeln!(self.out, "{}", escaped(data)),
             Form::Json => writeln!(self.out, "{}", json!({ "data": data })),
         }?;
+        self.out.flush()
+    }
+
+    /// Writes a message of a topic.
+    pub(super) fn received(&mut self, topic: &Name, message: &Received) -> io::Result<()> {
+        let Form::Json = self.form else {
+            return self.message(&message.data);
+        };
+        let time = message.time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let object = json!({
+            "topic": topic.as_str(),
+            "epoch": message.epoch.to_string(),
+            "offset": message.offset,
+            // Unix time in seconds, to the millisecond.
+            "time": time.as_millis() as f64 / 1000.0,
+            "data": message.data,
+        });
+        writeln!(self.out, "{object}")?;
         self.out.flush()
     }
 

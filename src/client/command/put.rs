@@ -2,19 +2,36 @@
 
 use std::path::PathBuf;
 
-use futures::TryStreamExt;
+use clap::ArgAction;
+use futures::{future, FutureExt, SinkExt, Stream, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::input::Input;
 use super::output::Output;
+use super::resume::{self, say};
 use super::Failure;
-use crate::client::Client;
+use crate::client::{Client, PublishError, PublishOptions};
+use crate::topic::{Name, ProducerName};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The file to send, a line a message; `-` for standard input [default: -]. A line is what
     /// lies between two line feeds, with the carriage return of a Windows line end, if any
     file: Option<PathBuf>,
+
+    /// Publish to this topic
+    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
+    topic: Option<Name>,
+
+    /// Publish as this producer: what it has published before, by number, is not stored again
+    /// [default: a new one]
+    #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
+    producer: Option<ProducerName>,
+
+    /// Fail when the server becomes unavailable, instead of trying again
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    resume: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
@@ -35,7 +52,18 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             bar.set_message(format!("{count} messages"));
         }
     });
-    let answer = client.put(lines.map_err(Failure::from)).await;
+    let lines = lines.map_err(Failure::from);
+    let answer = match args.topic {
+        None => client.put(lines).await,
+        Some(topic) => {
+            let options = PublishOptions {
+                producer: args.producer,
+                resume: args.resume,
+                notice: resume::notice(),
+            };
+            publish(&client, topic, options, lines).await
+        }
+    };
     bar.set_message(format!("{count} messages"));
     match answer {
         Ok(answer) => {
@@ -46,6 +74,53 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             bar.abandon();
             Err(failure)
         }
+    }
+}
+
+/// Publishes each line; the receipt. Losses are told as they are found, and make it fail in the end.
+async fn publish(
+    client: &Client,
+    topic: Name,
+    options: PublishOptions,
+    lines: impl Stream<Item = Result<String, Failure>>,
+) -> Result<String, Failure> {
+    let mut publisher = client.publish(topic.clone(), options);
+    let mut lost = None;
+    let mut unless_lost = |done: Result<(), PublishError>| match done {
+        Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
+        Err(loss) => {
+            say(&loss);
+            lost = Some(loss.to_string());
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    };
+    futures::pin_mut!(lines);
+    loop {
+        let line = match lines.next().now_or_never() {
+            Some(line) => line,
+            // Nothing more is there: what is, leaves.
+            None => {
+                unless_lost(publisher.flush().await)?;
+                lines.next().await
+            }
+        };
+        let Some(line) = line else { break };
+        unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
+        unless_lost(publisher.start_send_unpin(line?))?;
+    }
+    unless_lost(publisher.close().await)?;
+    match (lost, publisher.published()) {
+        (Some(why), _) => Err(Failure::Lost(why)),
+        (None, published) => Ok(json!({
+            "topic": topic.as_str(),
+            "epoch": published.map(|p| p.epoch.to_string()),
+            "first": published.and_then(|p| p.first),
+            "last": published.and_then(|p| p.last),
+            "accepted": published.map_or(0, |p| p.accepted),
+            "duplicates": published.map_or(0, |p| p.duplicates),
+        })
+        .to_string()),
     }
 }
 

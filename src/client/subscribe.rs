@@ -1,0 +1,363 @@
+//! Following a topic through everything that can happen to a connection.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt};
+use futures_timer::Delay;
+use grpcio::{CallOption, Metadata, MetadataBuilder, RpcStatusCode};
+
+use super::backoff::Backoff;
+use super::Client;
+use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::service::{info, GET_STREAM};
+use crate::stream::client::{self, Responses};
+use crate::stream::Status;
+use crate::topic::{Bounds, Epoch, From, Name, Offset};
+
+/// A message of a topic, as a subscriber receives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The topic's life.
+    pub epoch: Epoch,
+    /// The place in it.
+    pub offset: Offset,
+    /// When this client received it.
+    pub time: SystemTime,
+    /// What was published.
+    pub data: String,
+}
+
+/// What interrupts a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The subscription is over, with this status.
+    Ended(Status),
+    /// Messages that were to come next are gone. The subscription goes on behind them.
+    Lost(Loss),
+}
+
+/// Which messages a subscriber will never see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The topic.
+    pub topic: Name,
+    /// The life it lived.
+    pub epoch: Epoch,
+    /// The first message that is lost. Whether any was published is not known when the epoch has
+    /// changed.
+    pub from: Offset,
+    /// The life it lives now.
+    pub now: Epoch,
+    /// Where the subscription goes on.
+    pub next: Offset,
+}
+
+impl fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(status) => status.fmt(f),
+            Self::Lost(loss) => loss.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            topic,
+            epoch,
+            from,
+            now,
+            next,
+        } = self;
+        if epoch == now {
+            write!(
+                f,
+                "topic {topic}: messages {from} to {} are lost: the server has dropped them \
+                 before they were read; going on at {next}",
+                next.saturating_sub(1)
+            )
+        } else {
+            write!(
+                f,
+                "topic {topic}: whatever was published from offset {from} of epoch {epoch} on is \
+                 lost: the topic began anew; going on at offset {next} of epoch {now}"
+            )
+        }
+    }
+}
+
+impl Error for SubscribeError {}
+
+/// What is told when a connection is lost: why, and how long until the next try.
+pub type Notice = Box<dyn FnMut(&Status, Duration) + Send + Sync>;
+
+/// How a subscription behaves.
+pub struct SubscribeOptions {
+    /// Where it starts.
+    pub from: From,
+    /// Whether it goes on at the end of the log, or ends there.
+    pub follow: bool,
+    /// Whether it comes back when the server is UNAVAILABLE, or ends.
+    pub resume: bool,
+    /// Is told before each new try.
+    pub notice: Notice,
+}
+
+impl Default for SubscribeOptions {
+    /// From now on, for ever, silently.
+    fn default() -> Self {
+        Self {
+            from: From::Latest,
+            follow: true,
+            resume: true,
+            notice: Box::new(|_, _| {}),
+        }
+    }
+}
+
+/// The messages of a topic, each once and in order, across lost connections and restarts.
+///
+/// It ends at the end of the log if it does not follow, and after [`SubscribeError::Ended`]. After
+/// [`SubscribeError::Lost`] it goes on.
+pub struct Subscription(BoxStream<'static, Result<Received, SubscribeError>>);
+
+impl Stream for Subscription {
+    type Item = Result<Received, SubscribeError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subscription")
+    }
+}
+
+impl Client {
+    /// Follows a topic.
+    ///
+    /// When the server becomes UNAVAILABLE, by its own word or because the connection is lost, the
+    /// subscription tries again after a while that grows from a tenth of a second to five seconds,
+    /// and goes on at the next offset. A server that was never reached is tried again only if the
+    /// client [waits](super::Config::wait).
+    pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
+        let follower = Follower {
+            client: self.clone(),
+            topic,
+            place: Place::Start(options.from),
+            reached: self.config.wait,
+            options,
+            call: None,
+            backoff: Backoff::new(),
+            ended: false,
+        };
+        let next = |mut follower: Follower| async move {
+            let item = follower.next().await?;
+            Some((item, follower))
+        };
+        Subscription(stream::unfold(follower, next).boxed())
+    }
+}
+
+/// Where the next message is looked for.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Where the subscription starts; no message has been seen.
+    Start(From),
+    /// At this offset of this epoch.
+    At(Epoch, Offset),
+}
+
+struct Follower {
+    client: Client,
+    topic: Name,
+    place: Place,
+    options: SubscribeOptions,
+    call: Option<Call>,
+    backoff: Backoff,
+    /// Whether it is worth trying again.
+    reached: bool,
+    ended: bool,
+}
+
+struct Call {
+    responses: Responses<StreamResData>,
+    /// Whether its first message, and with it the metadata, has been seen.
+    located: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Result<Received, SubscribeError>> {
+        while !self.ended {
+            let status = match self.receive().await {
+                Ok(Some(received)) => return Some(Ok(received)),
+                Ok(None) => break,
+                Err(status) => status,
+            };
+            self.call = None;
+            if let Some(loss) = self.loss(&status) {
+                self.place = Place::At(loss.now, loss.next);
+                return Some(Err(SubscribeError::Lost(loss)));
+            }
+            let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
+            if !(unavailable && self.options.resume && self.reached) {
+                self.ended = true;
+                return Some(Err(SubscribeError::Ended(status)));
+            }
+            let wait = self.backoff.next();
+            (self.options.notice)(&status, wait);
+            Delay::new(wait).await;
+        }
+        self.ended = true;
+        None
+    }
+
+    /// The next message; None at the end of the log.
+    async fn receive(&mut self) -> Result<Option<Received>, Status> {
+        if self.call.is_none() {
+            self.resolve().await?;
+            let from = match self.place {
+                Place::Start(from) => from,
+                Place::At(epoch, offset) => From::Offset(offset, Some(epoch)),
+            };
+            let responses = self.get(from, self.options.follow)?;
+            self.call = Some(Call {
+                responses,
+                located: false,
+            });
+        }
+        let Some(call) = &mut self.call else {
+            return Ok(None);
+        };
+        let Some(message) = call.responses.try_next().await? else {
+            return Ok(None);
+        };
+        if !call.located {
+            let (epoch, offset) = position(&call.responses.metadata().await?)?;
+            if let Place::At(expected_epoch, expected) = self.place {
+                if (epoch, offset) != (expected_epoch, expected) {
+                    let why = format!(
+                        "the server was asked for offset {expected} of epoch {expected_epoch} and \
+                         sent offset {offset} of epoch {epoch}"
+                    );
+                    return Err(Status::new(RpcStatusCode::DATA_LOSS, why));
+                }
+            }
+            self.place = Place::At(epoch, offset);
+            call.located = true;
+        }
+        let Place::At(epoch, offset) = self.place else {
+            return Ok(None);
+        };
+        self.place = Place::At(epoch, offset + 1);
+        self.reached = true;
+        self.backoff.reset();
+        Ok(Some(Received {
+            epoch,
+            offset,
+            time: SystemTime::now(),
+            data: message.data,
+        }))
+    }
+
+    /// Turns a start that depends on the end of the log into an offset: a message sent after the
+    /// subscription began must not be missed because the connection was lost before any came.
+    async fn resolve(&mut self) -> Result<(), Status> {
+        let Place::Start(from @ (From::Latest | From::Last(_))) = self.place else {
+            return Ok(());
+        };
+        // No log has this offset, and the refusal says what the log has.
+        let refused = self
+            .get(From::Offset(Offset::MAX, None), false)?
+            .try_next()
+            .await;
+        let Err(status) = refused else {
+            return Err(without_topics());
+        };
+        let (epoch, bounds) = bounds(&status).ok_or(status)?;
+        self.reached = true;
+        let offset = match from {
+            From::Last(count) => bounds.next.saturating_sub(count).max(bounds.earliest),
+            _ => bounds.next,
+        };
+        self.place = Place::At(epoch, offset);
+        Ok(())
+    }
+
+    fn get(&self, from: From, follow: bool) -> Result<Responses<StreamResData>, Status> {
+        let mut metadata = MetadataBuilder::new();
+        metadata.add_str("topic", self.topic.as_str())?;
+        metadata.add_str("from", &from.to_string())?;
+        if let From::Offset(_, Some(epoch)) = from {
+            metadata.add_str("epoch", &epoch.to_string())?;
+        }
+        if !follow {
+            metadata.add_str("follow", "false")?;
+        }
+        let options = self.client.options().headers(metadata.build());
+        self.call(options)
+    }
+
+    fn call(&self, options: CallOption) -> Result<Responses<StreamResData>, Status> {
+        let request = StreamReqData::default();
+        client::server_streaming(&self.client.client, GET_STREAM, &request, options)
+    }
+
+    /// What is lost, where a status says that the next message is no more.
+    fn loss(&self, status: &Status) -> Option<Loss> {
+        let Place::At(epoch, from) = self.place else {
+            return None;
+        };
+        let (now, bounds) = bounds(status)?;
+        Some(Loss {
+            topic: self.topic.clone(),
+            epoch,
+            from,
+            now,
+            next: bounds.earliest,
+        })
+    }
+}
+
+/// The epoch and the offset of a call's first message.
+fn position(metadata: &Metadata) -> Result<(Epoch, Offset), Status> {
+    let value = |key| {
+        let value = metadata
+            .iter()
+            .find(|(k, _)| *k == key)
+            .map(|(_, value)| value);
+        value.and_then(|value| std::str::from_utf8(value).ok())
+    };
+    let epoch = value("epoch").and_then(|epoch| epoch.parse().ok());
+    let offset = value("offset").and_then(|offset| offset.parse().ok());
+    epoch.zip(offset).ok_or_else(without_topics)
+}
+
+/// What a topic has, as a refused offset tells.
+fn bounds(status: &Status) -> Option<(Epoch, Bounds)> {
+    if status.code() != RpcStatusCode::OUT_OF_RANGE {
+        return None;
+    }
+    let info = info(status)?;
+    let number = |key| info.metadata.get(key)?.parse().ok();
+    let epoch = info.metadata.get("epoch")?.parse().ok()?;
+    let bounds = Bounds {
+        earliest: number("earliest")?,
+        next: number("next")?,
+    };
+    Some((epoch, bounds))
+}
+
+fn without_topics() -> Status {
+    let why = "the server does not know topics: it ignored the metadata `topic`";
+    Status::new(RpcStatusCode::UNIMPLEMENTED, why)
+}

@@ -1,0 +1,323 @@
+//! Subscribers and publishers through lost connections and servers that restart.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{mpsc, Arc};
+use std::thread;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use greeter_stream::client::{
+    Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
+};
+use greeter_stream::stream::Queues;
+use greeter_stream::topic::{From, Name};
+use grpcio::RpcStatusCode;
+
+use crate::support::process::{client as program, run, text, Server};
+use crate::support::relay::Relay;
+use crate::support::{soon, PATIENCE};
+
+fn client(address: &str) -> Client {
+    let config = Config {
+        server: address.to_owned(),
+        wait: true,
+        ..Config::default()
+    };
+    Client::new(&Queues::start("test", 1), config).expect("a good address")
+}
+
+fn topic() -> Name {
+    Name::new("t").expect("a name")
+}
+
+fn from(from: From) -> SubscribeOptions {
+    SubscribeOptions {
+        from,
+        ..SubscribeOptions::default()
+    }
+}
+
+#[test]
+fn connections_that_are_cut_lose_and_repeat_nothing() {
+    const MESSAGES: usize = 3_000;
+    const CUTS: usize = 20;
+    let server = Server::start_quiet(&[]);
+    let relay = Relay::to(&server.address);
+    let mut messages = client(&relay.address).subscribe(topic(), from(From::Earliest));
+    let publishing = thread::spawn({
+        let client = client(&relay.address);
+        move || {
+            let mut publisher = client.publish(topic(), PublishOptions::default());
+            for n in 0..MESSAGES {
+                soon("sent", publisher.feed(n.to_string())).expect("not lost");
+                if n % 10 == 0 {
+                    soon("acknowledged", publisher.flush()).expect("not lost");
+                }
+            }
+            soon("acknowledged", publisher.close()).expect("not lost");
+            publisher.published().cloned().expect("acknowledged")
+        }
+    });
+    for n in 0..MESSAGES {
+        let message = soon("message", messages.next())
+            .expect("more")
+            .expect("not lost");
+        assert_eq!((message.offset, message.data), (n as u64, n.to_string()));
+        if n % (MESSAGES / CUTS) == 0 {
+            relay.cut();
+        }
+    }
+    let published = publishing.join().expect("no panic");
+    assert_eq!(
+        (published.first, published.last),
+        (Some(0), Some(MESSAGES as u64 - 1))
+    );
+    // A call whose answer was cut off was sent again, and its messages were known.
+    assert!(published.accepted <= MESSAGES as u64);
+    assert!(
+        published.accepted + published.duplicates == MESSAGES as u64,
+        "{published:?}"
+    );
+}
+
+#[test]
+fn a_restart_is_noticed_and_what_is_lost_is_said() {
+    const RESTARTS: usize = 20;
+    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
+    let address = free.local_addr().expect("bound").to_string();
+    drop(free);
+    let mut server = Server::start_at(&address, &[]);
+
+    let (acknowledged, has_acknowledged) = mpsc::channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    let publishing = thread::spawn({
+        let client = client(&address);
+        let stop = stop.clone();
+        move || {
+            let mut publisher = client.publish(topic(), PublishOptions::default());
+            let mut losses = Vec::new();
+            for n in 0.. {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                soon("sent", publisher.feed(n.to_string())).expect("only told by a flush");
+                match soon("acknowledged", publisher.flush()) {
+                    Ok(()) => {}
+                    Err(PublishError::Lost { before, now }) => losses.push((before, now)),
+                    Err(e) => panic!("{e}"),
+                }
+                let _ = acknowledged.send(());
+                thread::park_timeout(Duration::from_millis(1));
+            }
+            losses
+        }
+    });
+    // The subscriber goes on until it sees this number, which is set after the last restart.
+    let until = Arc::new(AtomicU64::new(u64::MAX));
+    let subscribing = thread::spawn({
+        let until = until.clone();
+        let mut messages = client(&address).subscribe(topic(), from(From::Earliest));
+        move || {
+            let (mut losses, mut expected) = (Vec::new(), None);
+            let mut last = None;
+            while last < Some(until.load(Ordering::SeqCst)) {
+                match soon("message", messages.next()).expect("never ends") {
+                    Ok(message) => {
+                        let (epoch, offset) =
+                            *expected.get_or_insert((message.epoch, message.offset));
+                        assert_eq!((message.epoch, message.offset), (epoch, offset));
+                        expected = Some((epoch, offset + 1));
+                        // What was published last comes last, also after a restart.
+                        let number: u64 = message.data.parse().expect("a number");
+                        assert!(last < Some(number), "{number} after {last:?}");
+                        last = Some(number);
+                    }
+                    Err(SubscribeError::Lost(loss)) => {
+                        assert_eq!(Some((loss.epoch, loss.from)), expected);
+                        assert_ne!(loss.epoch, loss.now);
+                        expected = Some((loss.now, loss.next));
+                        losses.push(loss);
+                    }
+                    Err(e) => panic!("{e}"),
+                }
+            }
+            losses
+        }
+    });
+    let mut published = 0;
+    let mut twenty_more = || {
+        for _ in 0..20 {
+            let more = has_acknowledged.recv_timeout(PATIENCE);
+            more.expect("publishing goes on");
+            published += 1;
+        }
+        published
+    };
+    for _ in 0..RESTARTS {
+        twenty_more();
+        server.process.0.kill().expect("killed");
+        drop(server);
+        server = Server::start_at(&address, &[]);
+    }
+    until.store(twenty_more(), Ordering::SeqCst);
+    // It tries less often the longer it finds nobody, and may sleep through a whole life.
+    let losses = subscribing.join().expect("no panic");
+    assert!((1..=RESTARTS).contains(&losses.len()), "{losses:?}");
+    stop.store(true, Ordering::SeqCst);
+    let losses = publishing.join().expect("no panic");
+    assert_eq!(losses.len(), RESTARTS);
+    for (before, now) in losses {
+        assert_ne!(before.epoch, now);
+        assert!(before.accepted > 0 && before.first == Some(0), "{before:?}");
+    }
+}
+
+#[test]
+fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
+    let server = Server::start_quiet(&[]);
+    let publish = |data: &str| {
+        let mut publisher = client(&server.address).publish(topic(), PublishOptions::default());
+        soon("acknowledged", publisher.send(data.to_owned())).expect("stored");
+    };
+    publish("before");
+    let relay = Relay::to(&server.address);
+    let (lost, was_lost) = mpsc::channel();
+    let notice = move |_: &_, _| {
+        let _ = lost.send(());
+    };
+    let options = SubscribeOptions {
+        notice: Box::new(notice),
+        ..from(From::Latest)
+    };
+    let mut messages = client(&relay.address).subscribe(topic(), options);
+    let seen = thread::spawn(move || {
+        let mut next = || {
+            soon("message", messages.next())
+                .expect("more")
+                .expect("not lost")
+                .data
+        };
+        (next(), next())
+    });
+    // The subscriber has begun, and has seen nothing yet.
+    relay.until_quiet();
+    relay.cut();
+    was_lost.recv_timeout(PATIENCE).expect("it notices");
+    publish("meanwhile");
+    publish("after");
+    let seen = seen.join().expect("no panic");
+    assert_eq!(seen, ("meanwhile".to_owned(), "after".to_owned()));
+}
+
+#[test]
+fn without_resuming_the_first_loss_is_the_end() {
+    let mut server = Server::start(&[]);
+    // One that waits for a server would wait for the next one.
+    let config = Config {
+        server: server.address.clone(),
+        ..Config::default()
+    };
+    let impatient = Client::new(&Queues::start("test", 1), config).expect("a good address");
+    let options = SubscribeOptions {
+        resume: false,
+        ..from(From::Earliest)
+    };
+    let mut messages = impatient.subscribe(topic(), options);
+    let mut publisher = impatient.publish(
+        topic(),
+        PublishOptions {
+            resume: false,
+            ..PublishOptions::default()
+        },
+    );
+    soon("acknowledged", publisher.send("a".to_owned())).expect("stored");
+    soon("message", messages.next())
+        .expect("more")
+        .expect("not lost");
+    server.process.signal("TERM");
+    let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
+        panic!("not an end");
+    };
+    assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE);
+    assert!(soon("the end", messages.next()).is_none());
+    server.process.wait(PATIENCE);
+    let failed = soon("failure", publisher.send("b".to_owned())).expect_err("no server");
+    assert!(matches!(failed, PublishError::Ended(_)), "{failed}");
+    assert!(
+        soon("failure", publisher.send("c".to_owned())).is_err(),
+        "of no more use"
+    );
+}
+
+#[test]
+fn a_server_without_topics_is_found_out() {
+    let server = crate::support::service::serve(1, |service| {
+        use greeter_stream::generated::greeter::StreamReqData;
+        use greeter_stream::stream::Requests;
+        let ticks = |_, _: StreamReqData| {
+            futures::stream::repeat_with(|| Ok(crate::support::service::response("tick")))
+        };
+        let count = |_, requests: Requests<StreamReqData>| async {
+            let count = requests.count().await;
+            Ok(crate::support::service::response(count))
+        };
+        service
+            .server_streaming("/Greeter/GetStream", ticks)
+            .client_streaming("/Greeter/PutStream", count)
+    });
+    for start in [From::Latest, From::Earliest] {
+        let mut messages = client(&server.address).subscribe(topic(), from(start));
+        let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
+            panic!("not an end");
+        };
+        assert_eq!(status.code(), RpcStatusCode::UNIMPLEMENTED, "{status}");
+    }
+    let mut publisher = client(&server.address).publish(topic(), PublishOptions::default());
+    let failed = soon("failure", publisher.send("a".to_owned())).expect_err("no topics");
+    assert!(failed
+        .to_string()
+        .starts_with("UNIMPLEMENTED: the server does not know topics"));
+}
+
+#[test]
+fn a_file_that_is_put_into_a_topic_comes_out_again() {
+    let server = Server::start_quiet(&[]);
+    let lines: String = (0..20_000)
+        .map(|n| format!("line {n} \u{df}\r\n"))
+        .collect();
+    let put = ["put", "--topic", "files/a", "--producer", "me"];
+    for (accepted, duplicates) in [(20_000, 0), (0, 20_000)] {
+        let output = run(&mut program(&server.address, &put), lines.as_bytes());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let receipt: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(receipt["accepted"], accepted);
+        assert_eq!(receipt["duplicates"], duplicates);
+    }
+    let get = [
+        "get",
+        "--topic",
+        "files/a",
+        "--from",
+        "earliest",
+        "--no-follow",
+    ];
+    let output = run(&mut program(&server.address, &get), b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout) == lines, "not the same bytes");
+
+    let get = [
+        "get", "--topic", "files/a", "--from", "-1", "--count", "1", "--json",
+    ];
+    let output = run(&mut program(&server.address, &get), b"");
+    let message: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&message["topic"], &message["offset"]),
+        (&"files/a".into(), &19_999.into())
+    );
+    assert_eq!(message["data"], "line 19999 \u{df}\r");
+    assert!(
+        message["epoch"].is_string() && message["time"].is_f64(),
+        "{message}"
+    );
+}
