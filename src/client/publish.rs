@@ -1,5 +1,6 @@
 //! Publishing to a topic exactly once, whatever happens to the connection.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
@@ -56,7 +57,8 @@ pub struct Published {
     pub last: Option<Offset>,
     /// How many messages were stored.
     pub accepted: u64,
-    /// How many the topic had already from this producer.
+    /// How many the topic had already from this producer; after a lost connection, also those that
+    /// a call had stored whose receipt did not arrive.
     pub duplicates: u64,
 }
 
@@ -129,20 +131,24 @@ impl Client {
             state: State::Idle(Box::new(core)),
             batch: Vec::new(),
             bytes: 0,
+            losses: VecDeque::new(),
         }
     }
 }
 
 /// A sink of messages for a topic.
 ///
-/// A message is acknowledged once a flush after it, or the close, has succeeded. After
-/// [`PublishError::Lost`] the sink goes on; after [`PublishError::Ended`] it is of no more use.
+/// A message is acknowledged once a flush after it, or the close, is over. A flush that is over
+/// may say [`PublishError::Lost`] of what had been acknowledged before; the sink goes on, and the
+/// next flush says if there is more to tell. After [`PublishError::Ended`] it is of no more use.
 pub struct Publisher {
     state: State,
     /// What goes with the next call.
     batch: Vec<String>,
     /// The text in `batch`.
     bytes: usize,
+    /// To be told when everything is sent.
+    losses: VecDeque<PublishError>,
 }
 
 enum State {
@@ -186,11 +192,16 @@ impl Publisher {
             State::Ended(e) => Poll::Ready(Err(e.clone())),
             State::Sending(sending) => {
                 let (core, sent) = ready!(sending.poll_unpin(cx));
-                self.state = match &sent {
-                    Err(e @ PublishError::Ended(_)) => State::Ended(e.clone()),
-                    _ => State::Idle(core),
-                };
-                Poll::Ready(sent)
+                match sent {
+                    Err(e @ PublishError::Ended(_)) => {
+                        self.state = State::Ended(e.clone());
+                        return Poll::Ready(Err(e));
+                    }
+                    Err(loss) => self.losses.push_back(loss),
+                    Ok(()) => {}
+                }
+                self.state = State::Idle(core);
+                Poll::Ready(Ok(()))
             }
         }
     }
@@ -239,7 +250,7 @@ impl Sink<String> for Publisher {
         loop {
             ready!(self.poll_idle(cx))?;
             if self.batch.is_empty() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(self.losses.pop_front().map_or(Ok(()), Err));
             }
             self.start_call();
         }
@@ -256,11 +267,10 @@ impl Core {
         batch: Vec<String>,
     ) -> (Box<Self>, Result<(), PublishError>) {
         loop {
-            let status = match self.call(&batch).await {
+            let status = match self.begin_and_call(&batch).await {
                 Ok(published) => {
                     self.sequence += batch.len() as u64;
                     self.backoff.reset();
-                    self.reached = true;
                     let acknowledged = self.acknowledge(published);
                     return (self, acknowledged);
                 }
@@ -274,6 +284,23 @@ impl Core {
             (self.options.notice)(&status, wait);
             Delay::new(wait).await;
         }
+    }
+
+    /// A first call without messages finds out whether there is a server, and which life the
+    /// topic lives: from then on it is worth trying again.
+    async fn begin_and_call(&mut self, batch: &[String]) -> Result<Published, Status> {
+        if self.published.is_none() {
+            self.published = Some(self.call(&[]).await?);
+            self.reached = true;
+        }
+        let published = self.call(batch).await?;
+        let count = published.accepted + published.duplicates;
+        if count != batch.len() as u64 {
+            let sent = batch.len();
+            let why = format!("the server acknowledged {count} messages of the {sent} in a call");
+            return Err(Status::new(RpcStatusCode::DATA_LOSS, why));
+        }
+        Ok(published)
     }
 
     /// One call; what its receipt says.
@@ -307,11 +334,12 @@ impl Core {
                 Ok(())
             }
             published => match published.replace(new.clone()) {
-                None => Ok(()),
-                Some(before) => Err(PublishError::Lost {
+                Some(before) if before.accepted > 0 => Err(PublishError::Lost {
                     before,
                     now: new.epoch,
                 }),
+                // There was nothing to lose.
+                _ => Ok(()),
             },
         }
     }

@@ -269,12 +269,16 @@ impl Follower {
         }))
     }
 
-    /// Turns a start that depends on the end of the log into an offset: a message sent after the
-    /// subscription began must not be missed because the connection was lost before any came.
+    /// Turns a start into an offset of an epoch: a message sent after the subscription began must
+    /// not be missed because the connection was lost before any came.
     async fn resolve(&mut self) -> Result<(), Status> {
-        let Place::Start(from @ (From::Latest | From::Last(_))) = self.place else {
+        let Place::Start(from) = self.place else {
             return Ok(());
         };
+        if let From::Offset(offset, Some(epoch)) = from {
+            self.place = Place::At(epoch, offset);
+            return Ok(());
+        }
         // No log has this offset, and the refusal says what the log has.
         let refused = self
             .get(From::Offset(Offset::MAX, None), false)?
@@ -285,9 +289,15 @@ impl Follower {
         };
         let (epoch, bounds) = bounds(&status).ok_or(status)?;
         self.reached = true;
+        let Bounds { earliest, next } = bounds;
         let offset = match from {
-            From::Last(count) => bounds.next.saturating_sub(count).max(bounds.earliest),
-            _ => bounds.next,
+            From::Latest => next,
+            From::Earliest => earliest,
+            From::Last(count) => next.saturating_sub(count).max(earliest),
+            From::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
+            // The server says what is wrong with it, or knows where it is; asked again it finds
+            // what it would have found.
+            From::Offset(..) | From::Since(_) => return Ok(()),
         };
         self.place = Place::At(epoch, offset);
         Ok(())

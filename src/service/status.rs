@@ -6,13 +6,14 @@
 //! | an offset before the retained tail or beyond the end; a subscriber that fell off the tail | OUT_OF_RANGE | `NO_SUCH_OFFSET` |
 //! | an offset of another life of the topic | OUT_OF_RANGE | `OTHER_EPOCH` |
 //! | a sequence number that leaves some out | FAILED_PRECONDITION | `SEQUENCE_GAP` |
+//! | a sequence number from before the topic knew the producer | FAILED_PRECONDITION | `SEQUENCE_FORGOTTEN` |
 //! | a limit of the server | RESOURCE_EXHAUSTED | |
 //! | the server is shutting down | UNAVAILABLE | |
 //!
 //! A status with a reason carries, for programs, a `google.rpc.ErrorInfo` of the domain
 //! `greeter-stream` in its details. With OUT_OF_RANGE its metadata has `topic`, and `epoch`,
 //! `earliest` and `next` as the topic has them now; with FAILED_PRECONDITION `topic`, `producer`
-//! and the sequence number `expected`.
+//! and the sequence number `expected`, or the `first` that is known.
 
 use grpcio::RpcStatusCode;
 use protobuf::well_known_types::any::Any;
@@ -30,6 +31,9 @@ const NO_SUCH_OFFSET: &str = "NO_SUCH_OFFSET";
 const OTHER_EPOCH: &str = "OTHER_EPOCH";
 /// A producer left out sequence numbers.
 const SEQUENCE_GAP: &str = "SEQUENCE_GAP";
+
+/// A producer repeats what the topic may never have had.
+const SEQUENCE_FORGOTTEN: &str = "SEQUENCE_FORGOTTEN";
 
 const INFO_TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
@@ -64,6 +68,22 @@ impl From<Error> for Status {
                         ("topic", topic.to_string()),
                         ("producer", producer.to_string()),
                         ("expected", expected.to_string()),
+                    ],
+                )),
+            ),
+            Error::Forgotten {
+                topic,
+                producer,
+                first,
+                ..
+            } => (
+                RpcStatusCode::FAILED_PRECONDITION,
+                Some((
+                    SEQUENCE_FORGOTTEN,
+                    vec![
+                        ("topic", topic.to_string()),
+                        ("producer", producer.to_string()),
+                        ("first", first.to_string()),
                     ],
                 )),
             ),

@@ -17,8 +17,9 @@ use futures_timer::Delay;
 /// worth, so that a rest, of about a tenth of a millisecond, costs little.
 const MESSAGES: u32 = 1_024;
 
-/// When so many messages took longer than this, the queue was empty in between, and needs no rest.
-const BUSY: Duration = Duration::from_millis(50);
+/// When so many messages took longer than this, the queue was empty in between, and needs no rest;
+/// where it was not, nobody waits much longer than this.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// A call's part in it: asked before each message.
 #[derive(Debug, Default)]

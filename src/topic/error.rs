@@ -41,6 +41,17 @@ pub enum Error {
         /// The number that came.
         got: u64,
     },
+    /// A producer repeats numbers from before the topic knew it.
+    Forgotten {
+        /// The topic.
+        topic: Name,
+        /// The producer.
+        producer: ProducerName,
+        /// The first number that the topic knows.
+        first: u64,
+        /// The number that came.
+        got: u64,
+    },
     /// A limit of the whole store is reached.
     Limit {
         /// Of what there is too much, such as `topics`.
@@ -85,6 +96,16 @@ impl fmt::Display for Error {
                 f,
                 "topic {topic} expects sequence {expected} of producer {producer}, not {got}: \
                  send what is missing first"
+            ),
+            Self::Forgotten {
+                topic,
+                producer,
+                first,
+                got,
+            } => write!(
+                f,
+                "topic {topic} knows producer {producer} from sequence {first} on, and not \
+                 whether it has {got}: publish that under another producer's name"
             ),
             Self::Limit { of, limit } => write!(f, "the server's limit of {limit} {of} is reached"),
             Self::Closed => f.write_str("the topics are closed: the server is shutting down"),

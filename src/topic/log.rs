@@ -11,7 +11,7 @@ use futures::future::{self, BoxFuture, FutureExt};
 
 use super::memory::Shared;
 use super::notifier::Waiters;
-use super::producers::Producers;
+use super::producers::{OutOfSequence, Producers};
 use super::{
     Appended, Bounds, Cursor, Epoch, Error, From, Message, Name, Offset, Sequence, Topic,
     MESSAGE_OVERHEAD,
@@ -72,10 +72,13 @@ impl Log {
         self.shared.notifier.notify(&self.waiters);
     }
 
+    pub(super) fn expire_now(&self) {
+        self.expire(&mut self.state(), SystemTime::now());
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        let mut state = self.state();
-        self.expire(&mut state, SystemTime::now());
-        state.messages.is_empty()
+        self.expire_now();
+        self.state().messages.is_empty()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -97,18 +100,13 @@ impl Log {
             Some(sequence) => state
                 .producers
                 .repeated(sequence, count)
-                .map_err(|expected| Error::Gap {
-                    topic: self.name.clone(),
-                    producer: sequence.producer.clone(),
-                    expected,
-                    got: sequence.first,
-                })?,
+                .map_err(|e| self.out_of_sequence(sequence, e))?,
         };
         // No more than `count`, which came from a length.
         let fresh = &batch[duplicates as usize..];
-        self.reserve(&state, fresh)?;
-
         let now = SystemTime::now().max(state.latest_time);
+        self.expire(&mut state, now);
+        self.reserve(&state, fresh)?;
         state.latest_time = now;
         let first = state.next();
         for data in fresh {
@@ -117,9 +115,7 @@ impl Log {
             state.messages.push_back(Message { time: now, data });
         }
         if let Some(sequence) = sequence {
-            state
-                .producers
-                .seen(sequence.producer, sequence.first.saturating_add(count));
+            state.producers.seen(sequence, count);
         }
         self.retain(&mut state, now);
         self.next.store(state.next(), Ordering::SeqCst);
@@ -200,6 +196,25 @@ impl Log {
             return Err(Error::Closed);
         }
         Ok(())
+    }
+
+    fn out_of_sequence(&self, sequence: &Sequence, why: OutOfSequence) -> Error {
+        let (topic, producer) = (self.name.clone(), sequence.producer.clone());
+        let got = sequence.first;
+        match why {
+            OutOfSequence::Gap(expected) => Error::Gap {
+                topic,
+                producer,
+                expected,
+                got,
+            },
+            OutOfSequence::Forgotten(first) => Error::Forgotten {
+                topic,
+                producer,
+                first,
+                got,
+            },
+        }
     }
 
     fn out_of_range(&self, wanted: Offset, state: &State) -> Error {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::log::Log;
 use super::notifier::Notifier;
@@ -36,7 +36,7 @@ impl Default for Limits {
 /// The store that keeps topics in memory.
 pub struct Memory {
     shared: Arc<Shared>,
-    topics: Mutex<Topics>,
+    topics: Arc<Mutex<Topics>>,
 }
 
 /// What every topic knows of the store.
@@ -56,11 +56,16 @@ struct Topics {
     epoch: u64,
     /// Look for topics to drop when there are so many.
     sweep_at: usize,
+    /// When that was done last: at the limit every new name would ask for it.
+    swept: Instant,
     closed: bool,
 }
 
 /// Not worth looking for idle topics among fewer.
 const SWEEP_FROM: usize = 64;
+
+/// How often all topics are looked at, at most: for idle ones at the limit, for expired messages.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 impl Memory {
     /// A store without topics, with a thread that wakes subscribers.
@@ -76,18 +81,33 @@ impl Memory {
             by_name: HashMap::new(),
             epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
             sweep_at: SWEEP_FROM,
+            swept: Instant::now(),
             closed: false,
+        };
+        let topics = Arc::new(Mutex::new(topics));
+        let all = Arc::downgrade(&topics);
+        let expire = move || {
+            if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
+                lock(&topics)
+                    .by_name
+                    .values()
+                    .for_each(|log| log.expire_now());
+            }
         };
         Self {
             shared: Arc::new(Shared {
                 retention,
                 limits,
-                notifier: Notifier::start(),
+                notifier: Notifier::start(SWEEP_EVERY, expire),
                 bytes: AtomicU64::new(0),
             }),
-            topics: Mutex::new(topics),
+            topics,
         }
     }
+}
+
+fn lock(topics: &Mutex<Topics>) -> MutexGuard<'_, Topics> {
+    topics.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Topics {
@@ -96,12 +116,13 @@ impl Topics {
         self.by_name
             .retain(|_, log| Arc::strong_count(log) > 1 || !log.is_empty());
         self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
+        self.swept = Instant::now();
     }
 }
 
 impl Store for Memory {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = lock(&self.topics);
         if topics.closed {
             return Err(Error::Closed);
         }
@@ -109,7 +130,9 @@ impl Store for Memory {
             return Ok(log.clone());
         }
         let limit = self.shared.limits.topics;
-        if topics.by_name.len() >= topics.sweep_at.min(limit) {
+        let count = topics.by_name.len();
+        let at_limit = count >= limit && topics.swept.elapsed() >= SWEEP_EVERY;
+        if count >= topics.sweep_at || at_limit {
             topics.sweep();
         }
         if topics.by_name.len() >= limit {
@@ -127,7 +150,7 @@ impl Store for Memory {
     }
 
     fn close(&self) {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = lock(&self.topics);
         topics.closed = true;
         topics.by_name.values().for_each(|log| log.close());
     }

@@ -25,8 +25,9 @@
 //! **producer** name and a sequence number a message is appended once however often it is sent:
 //! the topic knows the next number it expects of each producer, takes what has a lower one for a
 //! repetition and refuses what has a higher one. Of a producer that it does not know it takes any
-//! number. The producers of a topic that are remembered are bounded too; the least recently seen
-//! are forgotten first, and what a forgotten producer repeats is stored again.
+//! number, and later refuses those before it: whether it ever had them it cannot know. The
+//! producers of a topic that are remembered are bounded too; the least recently seen are forgotten
+//! first, and may begin anew at any number.
 
 mod error;
 mod from;

@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{channel, Sender};
+use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -60,16 +61,29 @@ impl Waiters {
     }
 }
 
-/// The thread that wakes; it ends when this is dropped.
+/// The thread that wakes, and that tidies up now and then; it ends when this is dropped.
 pub(super) struct Notifier(Sender<Arc<Waiters>>);
 
 impl Notifier {
     /// # Panics
     ///
     /// When the operating system refuses to start a thread.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(every: Duration, mut tidy: impl FnMut() + Send + 'static) -> Self {
         let (sender, receiver) = channel::<Arc<Waiters>>();
-        thread::spawn(move || receiver.iter().for_each(|waiters| waiters.wake()));
+        thread::spawn(move || {
+            let mut tidied = Instant::now();
+            loop {
+                match receiver.recv_timeout(every) {
+                    Ok(waiters) => waiters.wake(),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+                if tidied.elapsed() >= every {
+                    tidy();
+                    tidied = Instant::now();
+                }
+            }
+        });
         Self(sender)
     }
 

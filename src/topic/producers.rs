@@ -6,28 +6,61 @@ use lru::LruCache;
 
 use super::{ProducerName, Sequence};
 
-/// The next sequence number of each producer, of the most recently seen ones.
+/// The sequence numbers of each producer, of the most recently seen ones.
 #[derive(Debug)]
-pub(super) struct Producers(LruCache<ProducerName, u64>);
+pub(super) struct Producers {
+    known: LruCache<ProducerName, Known>,
+    most: usize,
+}
+
+/// What a topic has of a producer: everything from `first` on and before `next`.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    first: u64,
+    next: u64,
+}
+
+/// Why a batch cannot be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutOfSequence {
+    /// It leaves out what begins with this number.
+    Gap(u64),
+    /// It begins before this number, from which on the topic knows its producer.
+    Forgotten(u64),
+}
 
 impl Producers {
     pub(super) fn new(most: NonZeroUsize) -> Self {
-        Self(LruCache::new(most))
-    }
-
-    /// How many messages of a batch are repetitions; or the number that is expected instead.
-    pub(super) fn repeated(&self, sequence: &Sequence, count: u64) -> Result<u64, u64> {
-        match self.0.peek(&sequence.producer) {
-            Some(&expected) if sequence.first > expected => Err(expected),
-            Some(&expected) => Ok((expected - sequence.first).min(count)),
-            None => Ok(0),
+        Self {
+            // A bounded one would take all its memory at once.
+            known: LruCache::unbounded(),
+            most: most.get(),
         }
     }
 
-    /// A batch that ends before `next` has been appended.
-    pub(super) fn seen(&mut self, producer: ProducerName, next: u64) {
-        let expected = self.0.get_or_insert_mut(producer, || next);
-        *expected = (*expected).max(next);
+    /// How many messages of a batch are repetitions.
+    pub(super) fn repeated(&self, sequence: &Sequence, count: u64) -> Result<u64, OutOfSequence> {
+        match self.known.peek(&sequence.producer) {
+            None => Ok(0),
+            Some(known) if sequence.first < known.first => {
+                Err(OutOfSequence::Forgotten(known.first))
+            }
+            Some(known) if sequence.first > known.next => Err(OutOfSequence::Gap(known.next)),
+            Some(known) => Ok((known.next - sequence.first).min(count)),
+        }
+    }
+
+    /// A batch has been appended.
+    pub(super) fn seen(&mut self, sequence: Sequence, count: u64) {
+        let Sequence { producer, first } = sequence;
+        let next = first.saturating_add(count);
+        let known = self
+            .known
+            .get_or_insert_mut(producer, || Known { first, next });
+        known.next = known.next.max(next);
+        if self.known.len() > self.most {
+            self.known.pop_lru();
+        }
     }
 }
 
@@ -49,19 +82,24 @@ mod tests {
             Ok(0),
             "any number of a new producer"
         );
-        producers.seen(a(7).producer, 10);
+        producers.seen(a(7), 3);
         assert_eq!(producers.repeated(&a(10), 5), Ok(0));
         assert_eq!(producers.repeated(&a(8), 5), Ok(2));
-        assert_eq!(producers.repeated(&a(0), 5), Ok(5));
-        assert_eq!(producers.repeated(&a(11), 5), Err(10));
-        producers.seen(a(0).producer, 5);
+        assert_eq!(producers.repeated(&a(7), 2), Ok(2));
+        assert_eq!(producers.repeated(&a(11), 5), Err(OutOfSequence::Gap(10)));
         assert_eq!(
-            producers.repeated(&a(11), 5),
-            Err(10),
+            producers.repeated(&a(6), 5),
+            Err(OutOfSequence::Forgotten(7))
+        );
+        producers.seen(a(7), 1);
+        let gap = producers.repeated(&a(11), 5);
+        assert_eq!(
+            gap,
+            Err(OutOfSequence::Gap(10)),
             "a repetition takes nothing back"
         );
 
-        producers.seen(sequence("b", 0).producer, 1);
+        producers.seen(sequence("b", 0), 1);
         assert_eq!(
             producers.repeated(&a(11), 5),
             Ok(0),

@@ -11,7 +11,7 @@ use greeter_stream::client::{
     Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
 use greeter_stream::stream::Queues;
-use greeter_stream::topic::{From, Name};
+use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
 
 use crate::support::process::{client as program, run, text, Server};
@@ -320,4 +320,51 @@ fn a_file_that_is_put_into_a_topic_comes_out_again() {
         message["epoch"].is_string() && message["time"].is_f64(),
         "{message}"
     );
+}
+
+#[test]
+fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
+    let producer = || PublishOptions {
+        producer: Some(ProducerName::new("p").expect("a name")),
+        ..PublishOptions::default()
+    };
+    let mut server = Server::start(&[]);
+    let address = server.address.clone();
+    let mut publisher = client(&address).publish(topic(), producer());
+    for n in 0..10 {
+        soon("acknowledged", publisher.send(n.to_string())).expect("stored");
+    }
+    server.process.0.kill().expect("killed");
+    drop(server);
+    let _server = Server::start_at(&address, &[]);
+    let lost = soon("loss", publisher.send("10".to_owned())).expect_err("told");
+    let PublishError::Lost { before, .. } = lost else {
+        panic!("{lost}");
+    };
+    assert_eq!((before.first, before.last), (Some(0), Some(9)));
+    soon("the rest", publisher.close()).expect("nothing more to tell");
+
+    // All of it once more: the server has 10 only, and must not say that it has 0 to 9.
+    let mut again = client(&address).publish(topic(), producer());
+    let refused = soon("failure", again.send("0".to_owned())).expect_err("unknown");
+    let PublishError::Ended(status) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(status.code(), RpcStatusCode::FAILED_PRECONDITION);
+    let why = "knows producer p from sequence 10 on, and not whether it has 0";
+    assert!(status.message().contains(why), "{status}");
+}
+
+#[test]
+fn the_lines_before_a_bad_one_are_published() {
+    let server = Server::start_quiet(&[]);
+    let output = run(
+        &mut program(&server.address, &["put", "--topic", "t"]),
+        b"a\nb\nc \xff\nd\n",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("line 3 of standard input is not UTF-8"));
+    let get = ["get", "--topic", "t", "--from", "earliest", "--no-follow"];
+    let output = run(&mut program(&server.address, &get), b"");
+    assert_eq!(text(&output.stdout), "a\nb\n");
 }

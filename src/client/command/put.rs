@@ -86,14 +86,15 @@ async fn publish(
 ) -> Result<String, Failure> {
     let mut publisher = client.publish(topic.clone(), options);
     let mut lost = None;
+    // Whether it is done, or has to be asked again because it had a loss to tell.
     let mut unless_lost = |done: Result<(), PublishError>| match done {
         Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
         Err(loss) => {
             say(&loss);
             lost = Some(loss.to_string());
-            Ok(())
+            Ok(false)
         }
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     };
     futures::pin_mut!(lines);
     loop {
@@ -106,10 +107,14 @@ async fn publish(
             }
         };
         let Some(line) = line else { break };
+        if line.is_err() {
+            // What came before it is good.
+            while !unless_lost(publisher.flush().await)? {}
+        }
         unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
         unless_lost(publisher.start_send_unpin(line?))?;
     }
-    unless_lost(publisher.close().await)?;
+    while !unless_lost(publisher.close().await)? {}
     match (lost, publisher.published()) {
         (Some(why), _) => Err(Failure::Lost(why)),
         (None, published) => Ok(json!({
