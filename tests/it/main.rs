@@ -9,6 +9,7 @@ mod command_line;
 mod departure;
 mod ends;
 mod fairness;
+mod fan_out;
 mod interop;
 mod limits;
 mod malformed;
