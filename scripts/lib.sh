@@ -72,9 +72,7 @@ need() {
 
 need_rust() {
   have cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
-  # In this order: pkg-config tells whether OpenSSL is there.
-  need make cmake c++ pkg-config
-  need openssl
+  need make cmake c++ pkg-config openssl
 }
 
 need_go() {
