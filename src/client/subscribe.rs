@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, TryStreamExt};
 use futures_timer::Delay;
 use grpcio::{CallOption, Metadata, MetadataBuilder, RpcStatusCode};
 
@@ -126,13 +126,58 @@ impl Default for SubscribeOptions {
 ///
 /// It ends at the end of the log if it does not follow, and after [`SubscribeError::Ended`]. After
 /// [`SubscribeError::Lost`] it goes on.
-pub struct Subscription(BoxStream<'static, Result<Received, SubscribeError>>);
+pub struct Subscription(Step);
+
+enum Step {
+    Idle(Box<Follower>),
+    Receiving(BoxFuture<'static, (Box<Follower>, Option<Item>)>),
+    Ended,
+}
+
+type Item = Result<Received, SubscribeError>;
+
+impl Subscription {
+    /// Waits until the place where it starts is known: what is published from now on comes after
+    /// it, or is it. Without this that is so from some time after the first poll on.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError::Ended`], and the subscription is over.
+    pub async fn begin(&mut self) -> Result<(), SubscribeError> {
+        let Step::Idle(follower) = &mut self.0 else {
+            return Ok(());
+        };
+        follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
+    }
+}
 
 impl Stream for Subscription {
-    type Item = Result<Received, SubscribeError>;
+    type Item = Item;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        loop {
+            match std::mem::replace(&mut self.0, Step::Ended) {
+                Step::Ended => return Poll::Ready(None),
+                Step::Idle(mut follower) => {
+                    let receiving = async move {
+                        let item = follower.next().await;
+                        (follower, item)
+                    };
+                    self.0 = Step::Receiving(receiving.boxed());
+                }
+                Step::Receiving(mut receiving) => match receiving.poll_unpin(cx) {
+                    Poll::Pending => {
+                        self.0 = Step::Receiving(receiving);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready((_, None)) => return Poll::Ready(None),
+                    Poll::Ready((follower, item)) => {
+                        self.0 = Step::Idle(follower);
+                        return Poll::Ready(item);
+                    }
+                },
+            }
+        }
     }
 }
 
@@ -160,11 +205,7 @@ impl Client {
             backoff: Backoff::new(),
             ended: false,
         };
-        let next = |mut follower: Follower| async move {
-            let item = follower.next().await?;
-            Some((item, follower))
-        };
-        Subscription(stream::unfold(follower, next).boxed())
+        Subscription(Step::Idle(Box::new(follower)))
     }
 }
 
@@ -196,7 +237,14 @@ struct Call {
 }
 
 impl Follower {
-    async fn next(&mut self) -> Option<Result<Received, SubscribeError>> {
+    async fn begin(&mut self) -> Result<(), SubscribeError> {
+        while let Err(status) = self.resolve().await {
+            self.pause(status).await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Option<Item> {
         while !self.ended {
             let status = match self.receive().await {
                 Ok(Some(received)) => return Some(Ok(received)),
@@ -208,17 +256,25 @@ impl Follower {
                 self.place = Place::At(loss.now, loss.next);
                 return Some(Err(SubscribeError::Lost(loss)));
             }
-            let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
-            if !(unavailable && self.options.resume && self.reached) {
+            if let Err(ended) = self.pause(status).await {
                 self.ended = true;
-                return Some(Err(SubscribeError::Ended(status)));
+                return Some(Err(ended));
             }
-            let wait = self.backoff.next();
-            (self.options.notice)(&status, wait);
-            Delay::new(wait).await;
         }
         self.ended = true;
         None
+    }
+
+    /// Waits before the next try, if one is worth it.
+    async fn pause(&mut self, status: Status) -> Result<(), SubscribeError> {
+        let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
+        if !(unavailable && self.options.resume && self.reached) {
+            return Err(SubscribeError::Ended(status));
+        }
+        let wait = self.backoff.next();
+        (self.options.notice)(&status, wait);
+        Delay::new(wait).await;
+        Ok(())
     }
 
     /// The next message; None at the end of the log.

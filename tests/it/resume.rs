@@ -1,6 +1,8 @@
 //! Subscribers and publishers through lost connections and servers that restart.
 
+use std::io::Write;
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{mpsc, Arc};
 use std::thread;
@@ -14,7 +16,8 @@ use greeter_stream::stream::Queues;
 use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
 
-use crate::support::process::{client as program, run, text, Server};
+use crate::support::lines::Lines;
+use crate::support::process::{client as program, run, text, Process, Server};
 use crate::support::relay::Relay;
 use crate::support::{soon, PATIENCE};
 
@@ -367,4 +370,43 @@ fn the_lines_before_a_bad_one_are_published() {
     let get = ["get", "--topic", "t", "--from", "earliest", "--no-follow"];
     let output = run(&mut program(&server.address, &get), b"");
     assert_eq!(text(&output.stdout), "a\nb\n");
+}
+
+#[test]
+fn people_in_a_room_see_the_same_conversation() {
+    let server = Server::start(&[]);
+    let join = |name: &str| {
+        let args = [
+            "all", "--topic", "room", "--name", name, "--from", "earliest",
+        ];
+        let mut person = Process::start(program(&server.address, &args).stdin(Stdio::piped()));
+        let input = person.0.stdin.take().expect("piped");
+        let output = Lines::of(person.0.stdout.take().expect("piped"));
+        (person, input, output)
+    };
+    let mut people = ["ann", "bob", "eve"].map(join);
+    let mut said = Vec::new();
+    for round in 0..3 {
+        for speaker in 0..3 {
+            let name = ["ann", "bob", "eve"][speaker];
+            writeln!(people[speaker].1, "round {round}").expect("written");
+            said.push(format!("{name}: round {round}"));
+            for (_, _, output) in &mut people {
+                output.wait_for(PATIENCE, |line| line == said[said.len() - 1]);
+            }
+        }
+    }
+    for (mut person, input, output) in people {
+        drop(input);
+        assert_eq!(person.wait(PATIENCE).code(), Some(0));
+        assert_eq!(output.rest(), said);
+    }
+    // Whoever comes later, says something and leaves has seen it all, and its own words.
+    let args = ["all", "--topic", "room", "--name", "zoe", "--from", "-2"];
+    let output = run(&mut program(&server.address, &args), b"bye\n");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "bob: round 2\neve: round 2\nzoe: bye\n"
+    );
 }

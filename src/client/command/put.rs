@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use futures::{future, FutureExt, SinkExt, Stream, StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::input::Input;
 use super::output::Output;
-use super::resume::{self, say};
+use super::resume;
 use super::Failure;
-use crate::client::{Client, PublishError, PublishOptions};
+use crate::client::{Client, PublishOptions, Published};
 use crate::topic::{Name, ProducerName};
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,8 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
                 resume: args.resume,
                 notice: resume::notice(),
             };
-            publish(&client, topic, options, lines).await
+            let published = resume::publish(&client, topic.clone(), options, lines).await;
+            published.map(|published| receipt(&topic, published.as_ref()))
         }
     };
     bar.set_message(format!("{count} messages"));
@@ -77,56 +78,17 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// Publishes each line; the receipt. Losses are told as they are found, and make it fail in the end.
-async fn publish(
-    client: &Client,
-    topic: Name,
-    options: PublishOptions,
-    lines: impl Stream<Item = Result<String, Failure>>,
-) -> Result<String, Failure> {
-    let mut publisher = client.publish(topic.clone(), options);
-    let mut lost = None;
-    // Whether it is done, or has to be asked again because it had a loss to tell.
-    let mut unless_lost = |done: Result<(), PublishError>| match done {
-        Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
-        Err(loss) => {
-            say(&loss);
-            lost = Some(loss.to_string());
-            Ok(false)
-        }
-        Ok(()) => Ok(true),
-    };
-    futures::pin_mut!(lines);
-    loop {
-        let line = match lines.next().now_or_never() {
-            Some(line) => line,
-            // Nothing more is there: what is, leaves.
-            None => {
-                unless_lost(publisher.flush().await)?;
-                lines.next().await
-            }
-        };
-        let Some(line) = line else { break };
-        if line.is_err() {
-            // What came before it is good.
-            while !unless_lost(publisher.flush().await)? {}
-        }
-        unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
-        unless_lost(publisher.start_send_unpin(line?))?;
-    }
-    while !unless_lost(publisher.close().await)? {}
-    match (lost, publisher.published()) {
-        (Some(why), _) => Err(Failure::Lost(why)),
-        (None, published) => Ok(json!({
-            "topic": topic.as_str(),
-            "epoch": published.map(|p| p.epoch.to_string()),
-            "first": published.and_then(|p| p.first),
-            "last": published.and_then(|p| p.last),
-            "accepted": published.map_or(0, |p| p.accepted),
-            "duplicates": published.map_or(0, |p| p.duplicates),
-        })
-        .to_string()),
-    }
+/// What `put` prints of a topic: as a server's receipt, for all calls together.
+fn receipt(topic: &Name, published: Option<&Published>) -> String {
+    json!({
+        "topic": topic.as_str(),
+        "epoch": published.map(|p| p.epoch.to_string()),
+        "first": published.and_then(|p| p.first),
+        "last": published.and_then(|p| p.last),
+        "accepted": published.map_or(0, |p| p.accepted),
+        "duplicates": published.map_or(0, |p| p.duplicates),
+    })
+    .to_string()
 }
 
 /// A bar where the size is known, a spinner where not, and nothing where no terminal shows it.

@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::client::Notice;
+use futures::{future, FutureExt, SinkExt, Stream, StreamExt};
+
+use super::Failure;
+use crate::client::{Client, Notice, PublishError, PublishOptions, Published};
 use crate::text::escaped;
 use crate::topic::{From, FromError, Name, NameError, ProducerName};
 
@@ -35,4 +38,48 @@ pub(super) fn producer(text: &str) -> Result<ProducerName, NameError> {
 
 pub(super) fn from(text: &str) -> Result<From, FromError> {
     text.parse()
+}
+
+/// Publishes each line; what has been acknowledged. Losses are told as they are found, and make it fail in the end.
+pub(super) async fn publish(
+    client: &Client,
+    topic: Name,
+    options: PublishOptions,
+    lines: impl Stream<Item = Result<String, Failure>>,
+) -> Result<Option<Published>, Failure> {
+    let mut publisher = client.publish(topic, options);
+    let mut lost = None;
+    // Whether it is done, or has to be asked again because it had a loss to tell.
+    let mut unless_lost = |done: Result<(), PublishError>| match done {
+        Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
+        Err(loss) => {
+            say(&loss);
+            lost = Some(loss.to_string());
+            Ok(false)
+        }
+        Ok(()) => Ok(true),
+    };
+    futures::pin_mut!(lines);
+    loop {
+        let line = match lines.next().now_or_never() {
+            Some(line) => line,
+            // Nothing more is there: what is, leaves.
+            None => {
+                unless_lost(publisher.flush().await)?;
+                lines.next().await
+            }
+        };
+        let Some(line) = line else { break };
+        if line.is_err() {
+            // What came before it is good.
+            while !unless_lost(publisher.flush().await)? {}
+        }
+        unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
+        unless_lost(publisher.start_send_unpin(line?))?;
+    }
+    while !unless_lost(publisher.close().await)? {}
+    match lost {
+        Some(why) => Err(Failure::Lost(why)),
+        None => Ok(publisher.published().cloned()),
+    }
 }
