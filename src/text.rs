@@ -1,6 +1,19 @@
-//! Text from elsewhere, made safe to show.
+//! Text for people: from elsewhere, made safe to show, and for their shells.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write as _};
+
+use clap_complete::Shell;
+
+/// Prints completions for a shell, and ends the process.
+pub(crate) fn print_completions(shell: Shell, command: &mut clap::Command) -> ! {
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, name, &mut script);
+    // Nobody reads on where the pipe is closed.
+    let written = io::stdout().write_all(&script);
+    std::process::exit(i32::from(written.is_err()))
+}
 
 /// Shows `text` with its control characters escaped, so that what a peer sent cannot move the
 /// cursor of a terminal or forge a line of a log.

@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use env_logger::Env;
 use greeter_stream::client::command::{run, Args};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::of_process();
     // A failed call says all there is to say; the C core's own lines are for those who ask.
     env_logger::Builder::from_env(Env::default().default_filter_or("off")).init();
     grpcio::redirect_log();

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
 use env_logger::{Env, Target, WriteStyle};
 use futures::channel::oneshot;
 use futures::FutureExt;
@@ -18,7 +17,7 @@ use signal_hook::iterator::Signals;
 const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let config = Args::parse().config();
+    let config = Args::of_process().config();
     let output = LogOutput::start();
     start_logging(&output);
     let done = serve(&config);

@@ -3,10 +3,12 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use super::Config;
 use crate::service;
+use crate::text;
 use crate::topic::{Limits, Retention};
 
 /// Serves the Greeter service: live streams over gRPC.
@@ -63,9 +65,22 @@ pub struct Args {
     /// How long running calls may take to end at shutdown
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     grace: Duration,
+
+    /// Print completions for this shell and exit
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
 }
 
 impl Args {
+    /// The flags of this process. Does not return where they are wrong, or ask for a text.
+    pub fn of_process() -> Self {
+        let args = Self::parse();
+        if let Some(shell) = args.completions {
+            text::print_completions(shell, &mut Self::command());
+        }
+        args
+    }
+
     /// The settings that the flags ask for.
     pub fn config(self) -> Config {
         let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use crate::support::lines::Lines;
-use crate::support::process::{client, run, text, Process, Server};
+use crate::support::process::{client, run, text, Process, Server, CLIENT, SERVER};
 use crate::support::PATIENCE;
 
 #[test]
@@ -319,4 +319,32 @@ fn output_for_a_terminal_is_escaped() {
     assert_eq!(text(&output.stdout), "\\u{1b}]0;owned\\u{7}\r\n");
     let raw = run(&mut client(&relay.address, &["get", "a"]), b"");
     assert_eq!(raw.stdout, b"\x1b]0;owned\x07\n");
+}
+
+#[test]
+fn completions_are_scripts_that_know_the_flags() {
+    for (program, flags) in [
+        (SERVER, &["--listen", "--tick-interval"][..]),
+        (CLIENT, &["--server", "demo", "--no-follow"]),
+    ] {
+        for shell in ["bash", "zsh", "fish"] {
+            let mut command = Command::new(program);
+            command
+                .args(["--completions", shell])
+                .stdout(Stdio::piped());
+            let output = run(&mut command, b"");
+            assert_eq!(output.status.code(), Some(0));
+            let script = text(&output.stdout);
+            for flag in flags {
+                // fish leaves the dashes of a flag out.
+                let flag = flag.trim_start_matches('-');
+                assert!(script.contains(flag), "{shell}: {flag}");
+            }
+            if shell == "bash" {
+                let mut check = Command::new("bash");
+                let checked = run(check.arg("-n").stderr(Stdio::piped()), script.as_bytes());
+                assert!(checked.status.success(), "{}", text(&checked.stderr));
+            }
+        }
+    }
 }

@@ -14,7 +14,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use futures::future::{self, Either};
 
 use super::{Client, Config};
@@ -49,8 +51,23 @@ pub struct Args {
     #[arg(long, global = true)]
     wait: bool,
 
+    /// Print completions for this shell and exit
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
+
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+}
+
+impl Args {
+    /// The flags of this process. Does not return where they are wrong, or ask for a text.
+    pub fn of_process() -> Self {
+        let args = Self::parse();
+        if let Some(shell) = args.completions {
+            crate::text::print_completions(shell, &mut Self::command());
+        }
+        args
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +146,11 @@ fn address(text: &str) -> Result<String, String> {
 ///
 /// See [`Failure`].
 pub fn run(args: Args) -> Result<(), Failure> {
+    let Some(wanted) = args.command else {
+        let missing = "a command is missing: demo, get, put or all";
+        let error = Args::command().error(ErrorKind::MissingSubcommand, missing);
+        error.exit()
+    };
     let config = Config {
         server: args.server,
         timeout: args.timeout,
@@ -137,7 +159,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let server = config.server.clone();
     let queues = Queues::start("queue", 1);
     let client = Client::new(&queues, config)?;
-    let done = client.run(command(client.clone(), args.command));
+    let done = client.run(command(client.clone(), wanted));
     drop(client);
     if !queues.stop(THREAD_STOPS_WITHIN) {
         log::warn!("a call is still running");
