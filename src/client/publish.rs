@@ -46,19 +46,19 @@ impl Default for PublishOptions {
     }
 }
 
-/// What has become of what was published.
+/// What has become of what was published, as the receipts of its calls told. A receipt may be lost
+/// with its connection; then the next one tells of the same messages as duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The topic's life.
     pub epoch: Epoch,
-    /// The offset of the first message that was stored, if any was.
+    /// The offset of the first message that a receipt told as stored, if one did.
     pub first: Option<Offset>,
     /// The offset of the last.
     pub last: Option<Offset>,
     /// How many messages were stored.
     pub accepted: u64,
-    /// How many the topic had already from this producer; after a lost connection, also those that
-    /// a call had stored whose receipt did not arrive.
+    /// How many the topic had already from this producer.
     pub duplicates: u64,
 }
 

@@ -72,16 +72,9 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
         }
     }
     let published = publishing.join().expect("no panic");
-    assert_eq!(
-        (published.first, published.last),
-        (Some(0), Some(MESSAGES as u64 - 1))
-    );
-    // A call whose answer was cut off was sent again, and its messages were known.
-    assert!(published.accepted <= MESSAGES as u64);
-    assert!(
-        published.accepted + published.duplicates == MESSAGES as u64,
-        "{published:?}"
-    );
+    // A call whose receipt was cut off was sent again, and its messages were known.
+    let told = published.accepted + published.duplicates;
+    assert_eq!(told, MESSAGES as u64, "{published:?}");
 }
 
 #[test]
