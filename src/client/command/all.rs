@@ -1,41 +1,24 @@
 //! `all`: AllStream between standard input and standard output; a conversation where it names a
 //! topic.
 
-use clap::ArgAction;
 use futures::future::{self, Either};
 use futures::{StreamExt, TryStreamExt};
 
 use super::input::Input;
 use super::output::Output;
-use super::resume::{self, say};
+use super::resume::{self, say, Follow};
 use super::Failure;
 use crate::client::{Client, PublishOptions, SubscribeError, SubscribeOptions};
-use crate::topic::{From, Name};
+use crate::topic::Name;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Talk in this topic, where everyone sees every message
-    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
-    topic: Option<Name>,
+    #[command(flatten)]
+    topic: Follow,
 
     /// Put NAME and a colon before each line
     #[arg(long, value_name = "NAME", requires = "topic")]
     name: Option<String>,
-
-    /// Show first what was said from: latest, earliest, an offset, -N (the last N) or @SECONDS
-    #[arg(
-        long,
-        value_name = "WHERE",
-        default_value = "latest",
-        requires = "topic",
-        allow_hyphen_values = true,
-        value_parser = resume::from
-    )]
-    from: From,
-
-    /// Fail when the server becomes unavailable, instead of coming back
-    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
-    resume: bool,
 
     /// Print each message as a JSON object
     #[arg(long)]
@@ -43,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
-    match args.topic.clone() {
+    match args.topic.topic.clone() {
         Some(topic) => converse(client, topic, args).await,
         None => {
             let lines = Input::stdin().lines().map_err(Failure::from);
@@ -59,9 +42,9 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
     let mut messages = client.subscribe(
         topic.clone(),
         SubscribeOptions {
-            from: args.from,
+            from: args.topic.from,
             follow: true,
-            resume: args.resume,
+            resume: args.topic.resume,
             notice: resume::notice(),
         },
     );
@@ -71,7 +54,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
     let lines = Input::stdin().lines().map_err(Failure::from);
     let options = PublishOptions {
         producer: None,
-        resume: args.resume,
+        resume: args.topic.resume,
         // The subscription says it already.
         notice: Box::new(|_, _| {}),
     };

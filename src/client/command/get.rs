@@ -4,10 +4,10 @@ use clap::ArgAction;
 use futures::StreamExt;
 
 use super::output::Output;
-use super::resume::{self, say};
+use super::resume::{self, say, Follow};
 use super::Failure;
 use crate::client::{Client, SubscribeError, SubscribeOptions};
-use crate::topic::{From, Name};
+use crate::topic::Name;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -15,28 +15,12 @@ pub(super) struct Args {
     #[arg(required_unless_present = "topic")]
     data: Option<String>,
 
-    /// Follow this topic
-    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
-    topic: Option<Name>,
-
-    /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time)
-    #[arg(
-        long,
-        value_name = "WHERE",
-        default_value = "latest",
-        requires = "topic",
-        allow_hyphen_values = true,
-        value_parser = resume::from
-    )]
-    from: From,
+    #[command(flatten)]
+    topic: Follow,
 
     /// End at the end of the topic
     #[arg(long = "no-follow", action = ArgAction::SetFalse, requires = "topic")]
     follow: bool,
-
-    /// Fail when the server becomes unavailable, instead of coming back
-    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
-    resume: bool,
 
     /// Stop after N messages
     #[arg(long, value_name = "N")]
@@ -50,16 +34,16 @@ pub(super) struct Args {
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let output = Output::new(args.json);
     let count = args.count.unwrap_or(usize::MAX);
-    match args.topic {
+    match args.topic.topic {
         None => {
             let messages = client.get(args.data.unwrap_or_default())?;
             output.print(messages.take(count)).await
         }
         Some(topic) => {
             let options = SubscribeOptions {
-                from: args.from,
+                from: args.topic.from,
                 follow: args.follow,
-                resume: args.resume,
+                resume: args.topic.resume,
                 notice: resume::notice(),
             };
             follow(client, topic, options, count, output).await

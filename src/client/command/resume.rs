@@ -3,12 +3,36 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use clap::ArgAction;
 use futures::{future, FutureExt, SinkExt, Stream, StreamExt};
 
 use super::Failure;
 use crate::client::{Client, Notice, PublishError, PublishOptions, Published};
 use crate::text::escaped;
 use crate::topic::{From, FromError, Name, NameError, ProducerName};
+
+/// The flags of the commands that follow a topic.
+#[derive(Debug, clap::Args)]
+pub(super) struct Follow {
+    /// Follow this topic, where everyone sees every message
+    #[arg(long, value_name = "TOPIC", value_parser = topic)]
+    pub(super) topic: Option<Name>,
+
+    /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time)
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "latest",
+        requires = "topic",
+        allow_hyphen_values = true,
+        value_parser = from
+    )]
+    pub(super) from: From,
+
+    /// Fail when the server becomes unavailable, instead of coming back
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    pub(super) resume: bool,
+}
 
 /// Says something to the person who watches, whatever the output is used for.
 pub(super) fn say(what: &impl Display) {
@@ -36,7 +60,7 @@ pub(super) fn producer(text: &str) -> Result<ProducerName, NameError> {
     ProducerName::new(text)
 }
 
-pub(super) fn from(text: &str) -> Result<From, FromError> {
+fn from(text: &str) -> Result<From, FromError> {
     text.parse()
 }
 
