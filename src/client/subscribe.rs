@@ -170,7 +170,9 @@ impl Stream for Subscription {
                         self.0 = Step::Receiving(receiving);
                         return Poll::Pending;
                     }
-                    Poll::Ready((_, None)) => return Poll::Ready(None),
+                    Poll::Ready((_, end @ (None | Some(Err(SubscribeError::Ended(_)))))) => {
+                        return Poll::Ready(end);
+                    }
                     Poll::Ready((follower, item)) => {
                         self.0 = Step::Idle(follower);
                         return Poll::Ready(item);
@@ -203,7 +205,6 @@ impl Client {
             options,
             call: None,
             backoff: Backoff::new(),
-            ended: false,
         };
         Subscription(Step::Idle(Box::new(follower)))
     }
@@ -227,13 +228,12 @@ struct Follower {
     backoff: Backoff,
     /// Whether it is worth trying again.
     reached: bool,
-    ended: bool,
 }
 
 struct Call {
     responses: Responses<StreamResData>,
-    /// Whether its first message, and with it the metadata, has been seen.
-    located: bool,
+    /// Where its next message is; None before the first, which comes with the metadata.
+    next: Option<(Epoch, Offset)>,
 }
 
 impl Follower {
@@ -245,24 +245,19 @@ impl Follower {
     }
 
     async fn next(&mut self) -> Option<Item> {
-        while !self.ended {
+        loop {
             let status = match self.receive().await {
-                Ok(Some(received)) => return Some(Ok(received)),
-                Ok(None) => break,
+                Ok(received) => return received.map(Ok),
                 Err(status) => status,
             };
-            self.call = None;
             if let Some(loss) = self.loss(&status) {
                 self.place = Place::At(loss.now, loss.next);
                 return Some(Err(SubscribeError::Lost(loss)));
             }
             if let Err(ended) = self.pause(status).await {
-                self.ended = true;
                 return Some(Err(ended));
             }
         }
-        self.ended = true;
-        None
     }
 
     /// Waits before the next try, if one is worth it.
@@ -277,44 +272,23 @@ impl Follower {
         Ok(())
     }
 
-    /// The next message; None at the end of the log.
+    /// The next message; None at the end of the log. A call that fails is over.
     async fn receive(&mut self) -> Result<Option<Received>, Status> {
-        if self.call.is_none() {
-            self.resolve().await?;
-            let from = match self.place {
-                Place::Start(from) => from,
-                Place::At(epoch, offset) => From::Offset(offset, Some(epoch)),
-            };
-            let responses = self.get(from, self.options.follow)?;
-            self.call = Some(Call {
-                responses,
-                located: false,
-            });
-        }
-        let Some(call) = &mut self.call else {
-            return Ok(None);
+        let mut call = match self.call.take() {
+            Some(call) => call,
+            None => self.connect().await?,
         };
         let Some(message) = call.responses.try_next().await? else {
             return Ok(None);
         };
-        if !call.located {
-            let (epoch, offset) = position(&call.responses.metadata().await?)?;
-            if let Place::At(expected_epoch, expected) = self.place {
-                if (epoch, offset) != (expected_epoch, expected) {
-                    let why = format!(
-                        "the server was asked for offset {expected} of epoch {expected_epoch} and \
-                         sent offset {offset} of epoch {epoch}"
-                    );
-                    return Err(Status::new(RpcStatusCode::DATA_LOSS, why));
-                }
-            }
-            self.place = Place::At(epoch, offset);
-            call.located = true;
-        }
-        let Place::At(epoch, offset) = self.place else {
-            return Ok(None);
+        let (epoch, offset) = match call.next {
+            Some(next) => next,
+            None => self.locate(&mut call.responses).await?,
         };
-        self.place = Place::At(epoch, offset + 1);
+        let next = (epoch, offset + 1);
+        call.next = Some(next);
+        self.call = Some(call);
+        self.place = Place::At(next.0, next.1);
         self.reached = true;
         self.backoff.reset();
         Ok(Some(Received {
@@ -323,6 +297,36 @@ impl Follower {
             time: SystemTime::now(),
             data: message.data,
         }))
+    }
+
+    async fn connect(&mut self) -> Result<Call, Status> {
+        self.resolve().await?;
+        let from = match self.place {
+            Place::Start(from) => from,
+            Place::At(epoch, offset) => From::Offset(offset, Some(epoch)),
+        };
+        Ok(Call {
+            responses: self.get(from, self.options.follow)?,
+            next: None,
+        })
+    }
+
+    /// Where the first message of a call is, which must be where it was asked for.
+    async fn locate(
+        &mut self,
+        responses: &mut Responses<StreamResData>,
+    ) -> Result<(Epoch, Offset), Status> {
+        let (epoch, offset) = position(&responses.metadata().await?)?;
+        match self.place {
+            Place::At(asked_epoch, asked) if (epoch, offset) != (asked_epoch, asked) => {
+                let why = format!(
+                    "the server was asked for offset {asked} of epoch {asked_epoch} and sent \
+                     offset {offset} of epoch {epoch}"
+                );
+                Err(Status::new(RpcStatusCode::DATA_LOSS, why))
+            }
+            _ => Ok((epoch, offset)),
+        }
     }
 
     /// Turns a start into an offset of an epoch: a message sent after the subscription began must

@@ -123,13 +123,13 @@ impl Server {
     ///
     /// When an address cannot be listened on. Then nothing is left running.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        if config.listen.is_empty() {
+            return Err(StartError::NoAddress);
+        }
         let drain = Drain::new();
         let calls = ServiceBuilder::new(&drain).observer(Arc::new(log::LogCalls));
         let service = service::greeter(calls, &config.service).build();
 
-        if config.listen.is_empty() {
-            return Err(StartError::NoAddress);
-        }
         let queues = Queues::start("queue", config.threads);
         match Self::start_core(config, service, &queues) {
             Ok((core, addresses)) => Ok(Self {

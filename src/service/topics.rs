@@ -13,7 +13,7 @@ use super::metadata::Request;
 use super::response;
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, Status};
-use crate::topic::{Appended, Cursor, Message, Name, Offset, Sequence, Store, Topic};
+use crate::topic::{Appended, Cursor, Message, Name, Offset, Store, Topic};
 
 /// The behaviour of calls that name a topic.
 pub(super) struct Topics {
@@ -173,15 +173,5 @@ impl Receipt {
             "duplicates": self.duplicates,
         })
         .to_string()
-    }
-}
-
-impl Sequence {
-    /// The sequence of what comes `count` messages later; None beyond the last number.
-    fn after(&self, count: u64) -> Option<Self> {
-        Some(Self {
-            producer: self.producer.clone(),
-            first: self.first.checked_add(count)?,
-        })
     }
 }

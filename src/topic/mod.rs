@@ -85,6 +85,16 @@ pub struct Sequence {
     pub first: u64,
 }
 
+impl Sequence {
+    /// The sequence of what comes `count` messages later; None beyond the last number.
+    pub fn after(&self, count: u64) -> Option<Self> {
+        Some(Self {
+            producer: self.producer.clone(),
+            first: self.first.checked_add(count)?,
+        })
+    }
+}
+
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use futures::{stream, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, Config};
 use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::stream::{Queues, Requests, Status};
+use greeter_stream::stream::{Requests, Status};
 use grpcio::RpcStatusCode;
 
 use crate::support::lines::Lines;
 use crate::support::process::{helper, helper_address, Process, Server, CLIENT};
 use crate::support::relay::Relay;
 use crate::support::service::{outcomes, response, serve};
-use crate::support::{client, soon, PATIENCE};
+use crate::support::{client, client_with, soon, PATIENCE};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SUBSCRIBERS: usize = 500;
@@ -60,7 +60,7 @@ fn client_without_timeout(address: &str) -> Client {
         server: address.to_owned(),
         ..Config::default()
     };
-    Client::new(&Queues::start("test", 1), config).expect("a good address")
+    client_with(config)
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_deadline_ends_the_call_on_both_sides() {
         timeout: Some(Duration::from_millis(300)),
         wait: false,
     };
-    let client = Client::new(&Queues::start("test", 1), config).expect("a good address");
+    let client = client_with(config);
     let ticks: Vec<_> = soon("end", client.get("aaa").expect("starts").collect());
     assert!(ticks[0].is_ok());
     let status = ticks[1].as_ref().expect_err("the deadline");

@@ -9,21 +9,14 @@ use futures::{stream, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::service::{GET_STREAM, PUT_STREAM};
 use greeter_stream::stream::{client as calls, Queues, Status};
-use grpcio::{CallOption, ChannelBuilder, MetadataBuilder, RpcStatusCode};
+use grpcio::{ChannelBuilder, RpcStatusCode};
 
 use crate::support::process::Server;
+use crate::support::raw::with_metadata;
 use crate::support::service::request;
 
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
-
-fn options(metadata: &[(&str, &str)]) -> CallOption {
-    let mut headers = MetadataBuilder::new();
-    for (key, value) in metadata {
-        headers.add_str(key, value).expect("good metadata");
-    }
-    CallOption::default().headers(headers.build())
-}
 
 /// What the server holds in memory, in KiB.
 fn resident(server: &Server) -> u64 {
@@ -55,7 +48,7 @@ fn everyone_sees_everything_in_order_or_is_told_where_it_fell_behind() {
     let (begun, has_begun) = mpsc::channel();
     for n in 0..SUBSCRIBERS {
         let connection = &connections[n % CONNECTIONS];
-        let earliest = options(&[("topic", "t"), ("from", "earliest")]);
+        let earliest = with_metadata(&[("topic", "t"), ("from", "earliest")]);
         let feed = calls::server_streaming(connection, GET_STREAM, &request(""), earliest);
         let mut feed = feed.expect("starts");
         let (begun, done) = (begun.clone(), done.clone());
@@ -82,7 +75,7 @@ fn everyone_sees_everything_in_order_or_is_told_where_it_fell_behind() {
         let client = publisher.clone();
         let requests = stream::iter(range.map(|n| Ok::<_, Status>(request(&n.to_string()))));
         calls::run(&publisher, async move {
-            let topic = options(&[("topic", "t")]);
+            let topic = with_metadata(&[("topic", "t")]);
             calls::client_streaming::<StreamReqData, StreamResData, _>(
                 &client, PUT_STREAM, requests, topic,
             )

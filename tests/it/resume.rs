@@ -12,14 +12,13 @@ use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{
     Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
-use greeter_stream::stream::Queues;
 use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
 
 use crate::support::lines::Lines;
 use crate::support::process::{client as program, run, text, Process, Server};
 use crate::support::relay::Relay;
-use crate::support::{soon, PATIENCE};
+use crate::support::{client_with, soon, PATIENCE};
 
 fn client(address: &str) -> Client {
     let config = Config {
@@ -27,7 +26,7 @@ fn client(address: &str) -> Client {
         wait: true,
         ..Config::default()
     };
-    Client::new(&Queues::start("test", 1), config).expect("a good address")
+    client_with(config)
 }
 
 fn topic() -> Name {
@@ -214,7 +213,7 @@ fn without_resuming_the_first_loss_is_the_end() {
         server: server.address.clone(),
         ..Config::default()
     };
-    let impatient = Client::new(&Queues::start("test", 1), config).expect("a good address");
+    let impatient = client_with(config);
     let options = SubscribeOptions {
         resume: false,
         ..from(From::Earliest)

@@ -8,7 +8,7 @@ use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::service::{greeter, Config, GET_STREAM};
 use greeter_stream::stream::{client as calls, Status};
 use greeter_stream::topic::Retention;
-use grpcio::{CallOption, MetadataBuilder, RpcStatusCode, WriteFlags};
+use grpcio::{CallOption, RpcStatusCode, WriteFlags};
 
 use crate::support::process::Server;
 use crate::support::service::{request, serve};
@@ -19,12 +19,7 @@ fn stub(address: &str) -> GreeterClient {
 }
 
 fn options(metadata: &[(&str, &str)]) -> CallOption {
-    let mut headers = MetadataBuilder::new();
-    for (key, value) in metadata {
-        headers.add_str(key, value).expect("good metadata");
-    }
-    CallOption::default()
-        .headers(headers.build())
+    raw::with_metadata(metadata)
         .timeout(PATIENCE)
         .wait_for_ready(true)
 }

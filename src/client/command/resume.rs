@@ -64,7 +64,8 @@ fn from(text: &str) -> Result<From, FromError> {
     text.parse()
 }
 
-/// Publishes each line; what has been acknowledged. Losses are told as they are found, and make it fail in the end.
+/// Publishes each line; what has been acknowledged. Losses are told as they are found, and make it
+/// fail in the end.
 pub(super) async fn publish(
     client: &Client,
     topic: Name,

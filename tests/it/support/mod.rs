@@ -33,11 +33,15 @@ pub fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 /// The typed client, with a queue of its own, of the server at `address`.
 pub fn client(address: &str) -> Client {
-    let config = Config {
+    client_with(Config {
         server: address.to_owned(),
         timeout: Some(PATIENCE),
         wait: true,
-    };
+    })
+}
+
+/// The same as `config` has it.
+pub fn client_with(config: Config) -> Client {
     // The client keeps the queue alive.
     Client::new(&Queues::start("test", 1), config).expect("a good address")
 }

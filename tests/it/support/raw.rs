@@ -1,7 +1,10 @@
 //! Calls with arbitrary bytes as messages.
 
 use greeter_stream::stream::Queues;
-use grpcio::{Channel, ChannelBuilder, GrpcSlice, Marshaller, MessageReader, Method, MethodType};
+use grpcio::{
+    CallOption, Channel, ChannelBuilder, GrpcSlice, Marshaller, MessageReader, MetadataBuilder,
+    Method, MethodType,
+};
 use std::io::Read;
 
 // The binding wants a function of the message type itself.
@@ -41,4 +44,13 @@ pub fn channel(address: &str) -> Channel {
 /// The binding's own client, as any generated code uses it.
 pub fn client(address: &str) -> grpcio::Client {
     grpcio::Client::new(channel(address))
+}
+
+/// Calls with this request metadata.
+pub fn with_metadata(metadata: &[(&str, &str)]) -> CallOption {
+    let mut headers = MetadataBuilder::new();
+    for (key, value) in metadata {
+        headers.add_str(key, value).expect("good metadata");
+    }
+    CallOption::default().headers(headers.build())
 }
