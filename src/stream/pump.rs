@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 
-use futures::{Future, Sink, TryStream};
+use futures::{Future, Sink, SinkExt, TryStream};
 use grpcio::WriteFlags;
 
+use super::rest::Rests;
 use super::turn::Turn;
 
 /// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
@@ -28,12 +29,19 @@ pub(crate) enum Pumped<E> {
 ///   last with the buffer hint; as soon as the source is pending the last one is flushed. The
 ///   messages themselves carry no hint, because the sink would repeat it on the final flush and
 ///   leave a lone message corked.
-/// - It takes its [`Turn`], so that other calls of its completion queue have theirs.
+/// - It [rests](Rests) with the other calls of its completion queue, and where it has a backlog and
+///   [shall](Self::by_turns), it waits for its [`Turn`].
 pub(crate) struct Pump<'a, K, S: TryStream> {
     sink: &'a mut K,
     source: Pin<&'a mut S>,
+    /// What the source gave, and what waits for a turn.
+    next: Option<S::Ok>,
+    /// Whether the last message was ready together with the one before it.
+    backlog: bool,
     ending: Option<Pumped<S::Error>>,
-    turn: Turn,
+    rests: Rests,
+    /// None where it sends whenever it can.
+    turn: Option<Turn>,
     sent: u64,
 }
 
@@ -42,10 +50,44 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
         Self {
             sink,
             source,
+            next: None,
+            backlog: false,
             ending: None,
-            turn: Turn::default(),
+            rests: Rests::default(),
+            turn: None,
             sent: 0,
         }
+    }
+
+    /// Has it send a backlog by turns with the other calls of its completion queue. Only for a
+    /// pump that is polled whenever it is woken: one that is not keeps its turn for ever.
+    pub(crate) fn by_turns(mut self) -> Self {
+        self.turn = Some(Turn::default());
+        self
+    }
+
+    /// The next message that may be sent, or the end of the source.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let message = match self.next.take() {
+            Some(message) => message,
+            None => match self.source.as_mut().try_poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => message,
+                Poll::Ready(end) => return Poll::Ready(end),
+                Poll::Pending => {
+                    self.backlog = false;
+                    self.turn.as_mut().map(Turn::pass);
+                    return Poll::Pending;
+                }
+            },
+        };
+        if let (Some(turn), true) = (&mut self.turn, self.backlog) {
+            if turn.poll(cx).is_pending() {
+                self.next = Some(message);
+                return Poll::Pending;
+            }
+        }
+        self.backlog = true;
+        Poll::Ready(Some(Ok(message)))
     }
 
     /// How many messages the sink has accepted.
@@ -66,21 +108,27 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let mut sink = Pin::new(&mut *this.sink);
         loop {
             if this.ending.is_some() {
-                return match ready!(sink.as_mut().poll_flush(cx)) {
+                return match ready!(this.sink.poll_flush_unpin(cx)) {
                     Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Pumped::Finished)),
                     Err(_) => Poll::Ready(Pumped::Departed),
                 };
             }
-            if ready!(sink.as_mut().poll_ready(cx)).is_err() {
-                return Poll::Ready(Pumped::Departed);
+            match this.sink.poll_ready_unpin(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Pumped::Departed),
+                Poll::Pending => {
+                    if let Some(turn) = &mut this.turn {
+                        turn.hold(cx);
+                    }
+                    return Poll::Pending;
+                }
             }
-            ready!(this.turn.poll(cx));
-            match this.source.as_mut().try_poll_next(cx) {
+            ready!(this.rests.poll(cx));
+            match this.poll_source(cx) {
                 Poll::Ready(Some(Ok(message))) => {
-                    match sink.as_mut().start_send((message, WriteFlags::default())) {
+                    match this.sink.start_send_unpin((message, WriteFlags::default())) {
                         Ok(()) => this.sent += 1,
                         Err(e @ grpcio::Error::Codec(_)) => {
                             let status = super::Status::from(e);
@@ -92,7 +140,7 @@ where
                 Poll::Ready(Some(Err(e))) => this.ending = Some(Pumped::Failed(e)),
                 Poll::Ready(None) => this.ending = Some(Pumped::Finished),
                 Poll::Pending => {
-                    if ready!(sink.as_mut().poll_flush(cx)).is_err() {
+                    if ready!(this.sink.poll_flush_unpin(cx)).is_err() {
                         return Poll::Ready(Pumped::Departed);
                     }
                     return Poll::Pending;
@@ -250,5 +298,35 @@ mod tests {
         let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
         assert!(pump.poll_unpin(&mut cx).is_pending());
         assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Departed));
+    }
+
+    #[test]
+    fn a_backlog_waits_for_its_turn_and_a_lone_message_does_not() {
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        // All turns of this thread.
+        let mut taken = Vec::new();
+        let mut turn = Turn::default();
+        while turn.poll(&mut cx).is_ready() {
+            taken.push(std::mem::take(&mut turn));
+        }
+        drop(turn);
+
+        let mut sink = Recorder::default();
+        let (sender, mut source) = mpsc::unbounded::<Result<u32, Status>>();
+        let mut pump = Pump::new(&mut sink, Pin::new(&mut source)).by_turns();
+        for lone in 0..3 {
+            sender.unbounded_send(Ok(lone)).expect("source lives");
+            assert!(pump.poll_unpin(&mut cx).is_pending());
+        }
+        assert_eq!(uncorked(pump.sink), [0, 1, 2]);
+
+        for backlog in 3..6 {
+            sender.unbounded_send(Ok(backlog)).expect("source lives");
+        }
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3]);
+        drop(taken);
+        assert!(pump.poll_unpin(&mut cx).is_pending());
+        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3, 5]);
     }
 }

@@ -10,7 +10,7 @@ use futures::stream::FusedStream;
 use futures::Stream;
 use grpcio::RequestStream;
 
-use super::turn::Turn;
+use super::rest::Rests;
 use super::Status;
 
 /// The messages that a client sends in one call, in order.
@@ -31,7 +31,7 @@ use super::Status;
 pub struct Requests<T> {
     /// None once dropped or ended, when the binding's stream is in `shared`.
     stream: Option<RequestStream<T>>,
-    turn: Turn,
+    rests: Rests,
     shared: Arc<Shared<T>>,
 }
 
@@ -54,7 +54,7 @@ impl<T> Requests<T> {
         });
         let requests = Self {
             stream: Some(stream),
-            turn: Turn::default(),
+            rests: Rests::default(),
             shared: shared.clone(),
         };
         (requests, Received(shared))
@@ -86,7 +86,7 @@ impl<T> Stream for Requests<T> {
         let Some(stream) = &mut this.stream else {
             return Poll::Ready(None);
         };
-        ready!(this.turn.poll(cx));
+        ready!(this.rests.poll(cx));
         let item = match ready!(Pin::new(stream).poll_next(cx)) {
             Some(Ok(message)) => {
                 self.shared.received.fetch_add(1, Ordering::Relaxed);

@@ -210,9 +210,10 @@ async fn serve<Req, Resp, H, S>(
     let mut source = options.draining.clone().end(source);
 
     let mut outgoing = Outgoing::new(sink, call.clone());
-    let mut pump = Pump::new(&mut outgoing, Pin::new(&mut source));
-    let pumped = (&mut pump).await;
-    let sent = pump.sent();
+    let (pumped, sent) = {
+        let mut pump = Pump::new(&mut outgoing, Pin::new(&mut source)).by_turns();
+        ((&mut pump).await, pump.sent())
+    };
     let mut sink = outgoing.sink;
     // The status may be stuck behind a full flow-control window; the handler need not be.
     drop(source);

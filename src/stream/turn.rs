@@ -1,97 +1,281 @@
-//! Lets a busy completion queue look at the network.
+//! Calls of a queue that have many messages to send do so by turns.
 //!
-//! A thread of the C core polls its connections only when its completion queue is empty. A call
-//! whose messages are ready at once has each of them completed at once: the queue is never empty,
-//! and new calls and arriving messages wait, for seconds, until a flow-control window is full. So
-//! all calls of a queue together stop now and then until its thread has been to the network.
+//! A completion queue hands out completions in order. When a thousand calls of a queue all have a
+//! backlog they would send one message each in rotation, and what each of them touches would have
+//! left the processor's caches when its next message comes. So only a few send at a time, each so
+//! many messages before it passes its turn on. A message that comes alone waits for nobody.
 
-use std::cell::RefCell;
-use std::task::{ready, Context, Poll};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use futures::future::{BoxFuture, Shared};
 use futures::FutureExt;
 use futures_timer::Delay;
 
-/// How many messages the calls of a queue send and receive between two rests: a few milliseconds'
-/// worth, so that a rest, of about a tenth of a millisecond, costs little.
-const MESSAGES: u32 = 1_024;
+/// How many calls of a queue have their turn at the same time: while one waits for the C core to
+/// take its message, another prepares one.
+const AT_A_TIME: usize = 4;
 
-/// When so many messages took longer than this, the queue was empty in between, and needs no rest;
-/// where it was not, nobody waits much longer than this.
-const BUSY: Duration = Duration::from_secs(1);
+/// A turn is over after so many messages, if another call waits for one.
+const MESSAGES: u32 = 256;
 
-/// A call's part in it: asked before each message.
-#[derive(Debug, Default)]
+/// A call that has sent nothing for so long, because its peer does not read, loses its turn.
+const CHECK: Duration = Duration::from_millis(2);
+
+/// A turn is over after so many checks, if another call waits for one: messages may be large.
+const CHECKS: u32 = 5;
+
+/// A call's part in it.
+#[derive(Default)]
 pub(super) struct Turn {
-    resting: Option<Rest>,
+    line: Option<Arc<Line>>,
+    state: State,
 }
 
-/// Over when the thread has been to the network.
-type Rest = Shared<BoxFuture<'static, ()>>;
-
-/// Of the calls that run on one thread. Elsewhere than on a queue's thread it does no harm.
-struct Queue {
-    left: u32,
-    since: Instant,
-    rest: Option<Rest>,
+#[derive(Default)]
+enum State {
+    #[default]
+    None,
+    /// In the line, or out of it and called; by its number.
+    Waiting(u64),
+    Mine(Mine),
 }
 
-thread_local! {
-    static QUEUE: RefCell<Queue> = RefCell::new(Queue {
-        left: MESSAGES,
-        since: Instant::now(),
-        rest: None,
-    });
+struct Mine {
+    messages: u32,
+    checks: u32,
+    /// Messages at the last check.
+    checked: u32,
+    next_check: Delay,
 }
 
 impl Turn {
-    /// Ready when one more message may be sent or received.
+    /// Ready when one more message of a backlog may be sent.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if let Some(rest) = &mut self.resting {
-                ready!(rest.poll_unpin(cx));
-                self.resting = None;
+        if let State::Mine(mine) = &mut self.state {
+            if mine.messages < MESSAGES && mine.checks < CHECKS {
+                mine.messages += 1;
+                return Poll::Ready(());
             }
-            match QUEUE.with_borrow_mut(Queue::take) {
-                None => return Poll::Ready(()),
-                rest => self.resting = rest,
+            // Behind all who wait.
+            self.pass();
+        }
+        let line = self.line.get_or_insert_with(|| LINE.with(Arc::clone));
+        let number = match self.state {
+            State::Waiting(number) => Some(number),
+            _ => None,
+        };
+        match line.state().enter(number, cx.waker()) {
+            Some(number) => {
+                self.state = State::Waiting(number);
+                Poll::Pending
             }
+            None => {
+                self.state = State::Mine(Mine {
+                    messages: 1,
+                    checks: 0,
+                    checked: 0,
+                    next_check: Delay::new(CHECK),
+                });
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// The call cannot send just now. It keeps its turn, but not for long.
+    pub(super) fn hold(&mut self, cx: &mut Context<'_>) {
+        let State::Mine(mine) = &mut self.state else {
+            return;
+        };
+        while mine.next_check.poll_unpin(cx).is_ready() {
+            mine.checks += 1;
+            if mine.messages == mine.checked {
+                return self.pass();
+            }
+            mine.checked = mine.messages;
+            mine.next_check.reset(CHECK);
+        }
+    }
+
+    /// The call has nothing more to send for now.
+    pub(super) fn pass(&mut self) {
+        let state = std::mem::take(&mut self.state);
+        if let (Some(line), false) = (&self.line, matches!(state, State::None)) {
+            let called = line.state().leave(&state);
+            // Not under the lock.
+            called.into_iter().for_each(Waker::wake);
         }
     }
 }
 
-impl Queue {
-    /// Takes a message off what is left; or what must be over before.
-    fn take(&mut self) -> Option<Rest> {
-        if let Some(rest) = &self.rest {
-            if rest.peek().is_none() {
-                return Some(rest.clone());
-            }
-            self.refill();
-        }
-        if self.left == 0 {
-            if self.since.elapsed() < BUSY {
-                self.rest = Some(rest().boxed().shared());
-                return self.rest.clone();
-            }
-            self.refill();
-        }
-        self.left -= 1;
-        None
-    }
-
-    fn refill(&mut self) {
-        self.left = MESSAGES;
-        self.since = Instant::now();
-        self.rest = None;
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.pass();
     }
 }
 
-/// Two trips through the timers' thread, whose wakes go to the end of the completion queue. When
-/// the first arrives, all that was queued has been handled, and all calls rest: the queue is
-/// empty, and its thread goes to the network until the second arrives.
-async fn rest() {
-    Delay::new(Duration::ZERO).await;
-    Delay::new(Duration::ZERO).await;
+thread_local! {
+    /// Of the calls that run on one thread. Elsewhere than on a queue's thread it does no harm.
+    static LINE: Arc<Line> = Arc::default();
+}
+
+#[derive(Default)]
+struct Line(Mutex<LineState>);
+
+struct LineState {
+    /// Turns that nobody has. There are none while somebody waits.
+    free: usize,
+    /// First come, first called.
+    waiting: BTreeMap<u64, Waker>,
+    next_number: u64,
+}
+
+impl Default for LineState {
+    fn default() -> Self {
+        Self {
+            free: AT_A_TIME,
+            waiting: BTreeMap::new(),
+            next_number: 0,
+        }
+    }
+}
+
+impl Line {
+    fn state(&self) -> MutexGuard<'_, LineState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LineState {
+    /// Takes a turn; or the number of the one who has to wait. `number` is that of one who waits
+    /// already.
+    fn enter(&mut self, number: Option<u64>, waker: &Waker) -> Option<u64> {
+        if let Some(number) = number {
+            // Who is called is in the line no more.
+            let waiting = self.waiting.get_mut(&number)?;
+            waiting.clone_from(waker);
+            return Some(number);
+        }
+        if self.free > 0 {
+            self.free -= 1;
+            return None;
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.waiting.insert(number, waker.clone());
+        Some(number)
+    }
+
+    /// Gives up a turn or a place in the line; who is called instead.
+    fn leave(&mut self, state: &State) -> Option<Waker> {
+        if let State::Waiting(number) = state {
+            if self.waiting.remove(number).is_some() {
+                return None;
+            }
+        }
+        let called = self.waiting.pop_first().map(|(_, waker)| waker);
+        if called.is_none() {
+            self.free += 1;
+        }
+        called
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use futures::executor::block_on;
+    use futures::future::{poll_fn, select, Either};
+    use futures::task::noop_waker_ref;
+
+    use super::*;
+
+    // Every test has a thread of its own, and so a line.
+
+    fn take(turn: &mut Turn) -> bool {
+        turn.poll(&mut Context::from_waker(noop_waker_ref()))
+            .is_ready()
+    }
+
+    fn turns(count: usize) -> Vec<Turn> {
+        (0..count).map(|_| Turn::default()).collect()
+    }
+
+    #[test]
+    fn a_few_at_a_time_and_the_others_in_the_order_of_their_coming() {
+        let mut turns = turns(AT_A_TIME + 3);
+        let has: Vec<_> = turns.iter_mut().map(take).collect();
+        assert_eq!(has.iter().filter(|has| **has).count(), AT_A_TIME);
+
+        turns[AT_A_TIME].pass();
+        drop(turns.remove(0));
+        // The line was: one that left it, then these.
+        assert!(!take(&mut turns[AT_A_TIME + 1]));
+        assert!(take(&mut turns[AT_A_TIME]));
+        assert!(!take(&mut turns[AT_A_TIME - 1]), "came again as the last");
+        turns[1].pass();
+        assert!(take(&mut turns[AT_A_TIME + 1]));
+    }
+
+    #[test]
+    fn one_who_is_called_and_gone_calls_the_next() {
+        let mut turns = turns(AT_A_TIME + 2);
+        turns.iter_mut().map(take).for_each(drop);
+        turns[0].pass();
+        drop(turns.remove(AT_A_TIME));
+        assert!(take(&mut turns[AT_A_TIME]));
+    }
+
+    #[test]
+    fn a_turn_ends_after_its_messages_if_somebody_waits() {
+        let mut turns = turns(AT_A_TIME + 1);
+        turns.iter_mut().map(take).for_each(drop);
+        for _ in 1..MESSAGES {
+            assert!(take(&mut turns[0]));
+        }
+        assert!(!take(&mut turns[0]));
+        assert!(take(&mut turns[AT_A_TIME]));
+
+        drop(turns.drain(..AT_A_TIME));
+        for _ in 0..MESSAGES * 2 {
+            assert!(take(&mut turns[0]), "nobody else wants it");
+        }
+    }
+
+    #[test]
+    fn one_who_cannot_send_is_overtaken() {
+        let mut stuck = turns(AT_A_TIME);
+        stuck.iter_mut().for_each(|turn| assert!(take(turn)));
+        let mut turn = Turn::default();
+        let waiting = poll_fn(|cx| turn.poll(cx));
+        let holding = poll_fn(|cx| {
+            stuck.iter_mut().for_each(|turn| turn.hold(cx));
+            Poll::<()>::Pending
+        });
+        assert!(matches!(
+            block_on(select(waiting, holding)),
+            Either::Left(_)
+        ));
+    }
+
+    #[test]
+    fn one_who_sends_slowly_is_overtaken_too() {
+        let mut slow = turns(AT_A_TIME);
+        let mut cx = Context::from_waker(noop_waker_ref());
+        slow.iter_mut().for_each(|turn| assert!(take(turn)));
+        let mut turn = Turn::default();
+        assert!(!take(&mut turn));
+        let mut checks = 0;
+        while !take(&mut turn) {
+            for turn in &mut slow {
+                turn.hold(&mut cx);
+                let _ = take(turn);
+            }
+            checks += 1;
+            assert!(checks < 10_000, "never");
+            thread::sleep(CHECK / 10);
+        }
+    }
 }

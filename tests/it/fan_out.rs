@@ -12,8 +12,9 @@ use greeter_stream::stream::{client as calls, Queues, Status};
 use grpcio::{ChannelBuilder, RpcStatusCode};
 
 use crate::support::process::Server;
-use crate::support::raw::with_metadata;
+use crate::support::raw::{self, with_metadata};
 use crate::support::service::request;
+use crate::support::soon;
 
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
@@ -28,6 +29,19 @@ fn resident(server: &Server) -> u64 {
         .expect("VmRSS");
     let digits = line.split_whitespace().nth(1).expect("a number");
     digits.parse().expect("a number")
+}
+
+fn put(client: &grpcio::Client, messages: impl Iterator<Item = String> + Send + 'static) {
+    let caller = client.clone();
+    let requests = stream::iter(messages.map(|data| Ok::<_, Status>(request(&data))));
+    let put = async move {
+        let topic = with_metadata(&[("topic", "t")]);
+        calls::client_streaming::<StreamReqData, StreamResData, _>(
+            &caller, PUT_STREAM, requests, topic,
+        )
+        .await
+    };
+    calls::run(client, put).expect("stored");
 }
 
 #[test]
@@ -71,25 +85,14 @@ fn everyone_sees_everything_in_order_or_is_told_where_it_fell_behind() {
         });
     }
     let publisher = connect(0);
-    let put = |range: std::ops::Range<u64>| {
-        let client = publisher.clone();
-        let requests = stream::iter(range.map(|n| Ok::<_, Status>(request(&n.to_string()))));
-        calls::run(&publisher, async move {
-            let topic = with_metadata(&[("topic", "t")]);
-            calls::client_streaming::<StreamReqData, StreamResData, _>(
-                &client, PUT_STREAM, requests, topic,
-            )
-            .await
-        })
-        .expect("stored")
-    };
-    put(0..1);
+    let number = |n: u64| n.to_string();
+    put(&publisher, (0..1).map(number));
     for _ in 0..SUBSCRIBERS {
         has_begun
             .recv_timeout(crate::support::PATIENCE)
             .expect("everyone sees the first");
     }
-    put(1..messages);
+    put(&publisher, (1..messages).map(number));
 
     let mut complete = 0;
     for _ in 0..SUBSCRIBERS {
@@ -114,4 +117,47 @@ fn everyone_sees_everything_in_order_or_is_told_where_it_fell_behind() {
     println!(
         "{complete} of {SUBSCRIBERS} saw all {messages} messages; the server grew by {grown} KiB"
     );
+}
+
+#[test]
+fn subscribers_that_do_not_read_cost_nothing_that_grows_and_hold_nobody_up() {
+    const ROUND: u64 = 500;
+    // More than may send a backlog at a time, all on one queue.
+    const STUCK: usize = 16;
+    let server = Server::start_quiet(&["--threads", "1", "--retention-messages", "1000"]);
+    let publisher = raw::client(&server.address);
+    // 1 KiB each, so that a round is more than what may be under way on a stream.
+    let data = |n: u64| format!("{n:01024}");
+    let subscribe = |client: &grpcio::Client| {
+        let earliest = with_metadata(&[("topic", "t"), ("from", "earliest")]);
+        let feed = calls::server_streaming(client, GET_STREAM, &request(""), earliest);
+        feed.expect("starts")
+    };
+    let next = |feed: &mut calls::Responses<StreamResData>| {
+        let message = soon("message", feed.try_next());
+        message.expect("no error").expect("no end").data
+    };
+    let reader = raw::client(&server.address);
+    let mut feed = subscribe(&reader);
+    put(&publisher, (0..ROUND).map(data));
+    let clients: Vec<_> = (0..STUCK).map(|_| raw::client(&server.address)).collect();
+    let mut stuck: Vec<_> = clients.iter().map(subscribe).collect();
+    for feed in &mut stuck {
+        assert_eq!(next(feed), data(0));
+    }
+    let before = resident(&server);
+    for round in 0..100 {
+        if round > 0 {
+            put(&publisher, (round * ROUND..(round + 1) * ROUND).map(data));
+        }
+        for n in 0..ROUND {
+            assert_eq!(next(&mut feed), data(round * ROUND + n));
+        }
+    }
+    // 50 MB have passed. The topic keeps 1 MB of it, and on its way to each of those who do not
+    // read is what flow control and the C core's write buffer have room for.
+    let grown = resident(&server).saturating_sub(before);
+    let limit = 2 * 1024 + STUCK as u64 * 256;
+    assert!(grown < limit, "the server grew by {grown} KiB");
+    drop(stuck);
 }

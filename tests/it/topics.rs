@@ -214,7 +214,11 @@ fn everyone_in_a_conversation_sees_one_order() {
                 assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 1, "one order");
                 // Whoever half-closes is told the rest, and then OK.
                 for (mut sink, mut receiver) in people {
-                    soon("close", sink.close()).expect("half-closed");
+                    match soon("close", sink.close()) {
+                        // The end of the call may be quicker than the half-close that caused it.
+                        Ok(()) | Err(grpcio::Error::RpcFinished(None)) => {}
+                        Err(e) => panic!("half-closing: {e}"),
+                    }
                     assert!(soon("end", receiver.next()).is_none());
                 }
             })

@@ -1,0 +1,242 @@
+//! Fan-out at full speed: one publisher, many subscribers, the hub beside a naive one.
+//!
+//!     cargo bench --bench fan_out -- --help
+//!
+//! Each hub runs in a process of its own, several rounds of each by turns; the table shows medians.
+//! The subscribers are as cheap as they can be, because they share the machine with the hub.
+#![allow(missing_docs, unreachable_pub)]
+// A measurement that cannot go on says why and fails.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod http2;
+mod naive;
+mod subscriber;
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use clap::{Parser, ValueEnum};
+use futures::{channel::oneshot, stream};
+use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
+use greeter_stream::server::{Config, Server};
+use greeter_stream::service::PUT_STREAM;
+use greeter_stream::stream::{client, Queues, Status};
+use grpcio::{CallOption, ChannelBuilder, MetadataBuilder};
+
+/// The name of the topic.
+const TOPIC: &str = "fan-out";
+
+/// Measures fan-out at full speed: one publisher, many subscribers of one topic.
+#[derive(Parser)]
+struct Args {
+    /// Subscribers, spread over the connections
+    #[arg(long, default_value_t = 1_000)]
+    subscribers: usize,
+    /// Connections
+    #[arg(long, default_value_t = 10)]
+    connections: usize,
+    /// Messages that are published, of 16 bytes each
+    #[arg(long, default_value_t = 2_000)]
+    messages: u64,
+    /// Rounds of each hub
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Only this hub
+    #[arg(long)]
+    only: Option<Hub>,
+    /// Be the server of a round
+    #[arg(long, hide = true)]
+    serve: Option<Hub>,
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Hub {
+    /// greeter-stream
+    Ours,
+    /// `send_all` for each subscriber, woken by the publisher
+    Naive,
+}
+
+fn main() {
+    let args = Args::parse();
+    if let Some(hub) = args.serve {
+        return serve(hub);
+    }
+    println!(
+        "{} messages to {} subscribers on {} connections, medians of {} rounds",
+        args.messages, args.subscribers, args.connections, args.rounds
+    );
+    let hubs = match args.only {
+        Some(hub) => vec![hub],
+        None => vec![Hub::Naive, Hub::Ours],
+    };
+    let mut rounds: Vec<_> = hubs.iter().map(|_| Vec::new()).collect();
+    for _ in 0..args.rounds {
+        for (hub, rounds) in hubs.iter().zip(&mut rounds) {
+            rounds.push(round(*hub, &args));
+        }
+    }
+    println!("hub     delivered/s   server CPU us/message   server peak MiB");
+    let mut rates = Vec::new();
+    for (hub, rounds) in hubs.iter().zip(&rounds) {
+        let rate = median(rounds.iter().map(|round| round.rate));
+        let cpu = median(rounds.iter().map(|round| round.cpu));
+        let memory = median(rounds.iter().map(|round| round.memory));
+        let hub = format!("{hub:?}").to_lowercase();
+        println!("{hub:7} {rate:11.0} {cpu:23.2} {memory:17.1}");
+        rates.push(rate);
+    }
+    if let [naive, ours] = rates[..] {
+        println!("ours / naive: {:.1}", ours / naive);
+    }
+}
+
+/// What one round measured.
+struct Round {
+    /// Messages delivered a second, to all subscribers together.
+    rate: f64,
+    /// Processor time of the server for each of them, in microseconds.
+    cpu: f64,
+    /// The most memory that the server held, in MiB.
+    memory: f64,
+}
+
+fn round(hub: Hub, args: &Args) -> Round {
+    let server = Served::start(hub);
+    // Everyone has seen message 0 before the others are published.
+    publish(server.address, 0..1);
+    let started = subscriber::Started::new(args.subscribers);
+    let readers: Vec<_> = (0..args.connections)
+        .map(|n| {
+            let calls = (n..args.subscribers).step_by(args.connections).count();
+            let (address, messages, started) = (server.address, args.messages, started.clone());
+            thread::spawn(move || subscriber::subscribe(address, calls, messages, &started))
+        })
+        .collect();
+    started.wait();
+    let (cpu, begun) = (server.cpu(), Instant::now());
+    publish(server.address, 1..args.messages);
+    for reader in readers {
+        let read = reader.join().expect("a subscriber panicked");
+        read.expect("every subscriber sees every message in order");
+    }
+    let (cpu, took) = (server.cpu() - cpu, begun.elapsed());
+    let delivered = (args.messages - 1) as f64 * args.subscribers as f64;
+    Round {
+        rate: delivered / took.as_secs_f64(),
+        cpu: cpu.as_secs_f64() * 1e6 / delivered,
+        memory: server.peak_memory(),
+    }
+}
+
+/// Publishes messages whose texts are their numbers.
+fn publish(address: SocketAddr, numbers: std::ops::Range<u64>) {
+    let queues = Queues::start("publisher", 1);
+    let channel = ChannelBuilder::new(queues.env()).connect(&address.to_string());
+    let caller = grpcio::Client::new(channel);
+    let messages = stream::iter(numbers.map(|n| {
+        Ok::<_, Status>(StreamReqData {
+            data: subscriber::text(n),
+            ..Default::default()
+        })
+    }));
+    let mut metadata = MetadataBuilder::new();
+    metadata.add_str("topic", TOPIC).expect("valid metadata");
+    let options = CallOption::default().headers(metadata.build());
+    let call = caller.clone();
+    let put = async move {
+        client::client_streaming::<_, StreamResData, _>(&call, PUT_STREAM, messages, options).await
+    };
+    client::run(&caller, put).expect("published");
+    drop(caller);
+    let _ = queues.stop(Duration::from_secs(5));
+}
+
+/// A server in a process of its own, which ends when its standard input does.
+struct Served {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(hub: Hub) -> Self {
+        let hub = hub.to_possible_value().expect("no hub is skipped");
+        let mut process = Command::new(env::current_exe().expect("this program"))
+            .args(["--serve", hub.get_name()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program starts");
+        let mut line = String::new();
+        let output = process.stdout.take().expect("piped");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        let address = line.trim().parse().expect("the server's address");
+        Self { process, address }
+    }
+
+    /// The processor time that the process has used.
+    fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("Linux");
+        let nanoseconds = tasks.map(|task| {
+            let path = task.expect("a thread").path().join("schedstat");
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let first = text.split(' ').next().and_then(|n| n.parse().ok());
+            first.unwrap_or(0)
+        });
+        Duration::from_nanos(nanoseconds.sum())
+    }
+
+    fn peak_memory(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+        kib.expect("VmHWM in KiB") / 1024.0
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(hub: Hub) {
+    let say = |address: SocketAddr| {
+        println!("{address}");
+        io::stdout().flush().expect("the parent listens");
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let until_the_end = move || {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        drop(stop);
+    };
+    match hub {
+        Hub::Ours => {
+            let config = Config {
+                listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+                ..Config::default()
+            };
+            let server = Server::start(&config).expect("the server starts");
+            say(server.addresses()[0]);
+            thread::spawn(until_the_end);
+            server.run_until(async {
+                let _ = stopped.await;
+            });
+        }
+        Hub::Naive => naive::serve(Config::default().threads, say, until_the_end),
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
