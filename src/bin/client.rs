@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use env_logger::Env;
-use greeter_stream::client::command::{run, Args};
+use greeter_stream::client::command::{run, Args, Failure};
 
 fn main() -> ExitCode {
     let args = Args::of_process();
@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     grpcio::redirect_log();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
+        // As the shell tells of a program that Ctrl-C has ended.
+        Err(Failure::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             let _ = writeln!(io::stderr(), "greeter-client: {failure}");
             ExitCode::FAILURE

@@ -3,6 +3,7 @@
 mod address;
 mod backoff;
 pub mod command;
+mod join;
 mod publish;
 mod subscribe;
 
@@ -17,6 +18,7 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use crate::stream::{client, Queues, Status};
 
+pub use join::{Conversation, JoinOptions};
 pub use publish::{PublishError, PublishOptions, Published, Publisher};
 pub use subscribe::{Loss, Notice, Received, SubscribeError, SubscribeOptions, Subscription};
 

@@ -5,6 +5,7 @@
 
 mod batching;
 mod calls;
+mod chat;
 mod command_line;
 mod departure;
 mod ends;

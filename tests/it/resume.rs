@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{mpsc, Arc};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{mpsc, Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::{future, SinkExt, StreamExt};
+use futures_timer::Delay;
 use greeter_stream::client::{
-    Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
+    Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
 use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
@@ -74,6 +75,63 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
     // A call whose receipt was cut off was sent again, and its messages were known.
     let told = published.accepted + published.duplicates;
     assert_eq!(told, MESSAGES as u64, "{published:?}");
+}
+
+#[test]
+fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
+    const PEOPLE: usize = 3;
+    const LINES: usize = 200;
+    let server = Server::start_quiet(&[]);
+    let relay = Relay::to(&server.address);
+    let (all_joined, half) = (Barrier::new(PEOPLE), AtomicUsize::new(0));
+    let converse = &|person: usize| {
+        let client = client(&relay.address);
+        let joined = soon("joined", client.join(topic(), JoinOptions::default()));
+        let (mut says, mut hears) = joined.expect("a server").split();
+        all_joined.wait();
+        let talking = async {
+            for n in 0..LINES {
+                says.send(format!("{person}: {n}")).await.expect("not lost");
+                if n % 20 == 0 {
+                    relay.cut();
+                }
+            }
+            // Nobody leaves before everyone has said everything.
+            half.fetch_add(1, Ordering::SeqCst);
+            while half.load(Ordering::SeqCst) < PEOPLE {
+                Delay::new(Duration::from_millis(1)).await;
+            }
+            says.close().await.expect("not lost");
+        };
+        let hearing = async {
+            let mut heard = Vec::new();
+            while let Some(message) = hears.next().await {
+                let message = message.expect("not lost");
+                assert_eq!(message.offset, heard.len() as u64);
+                heard.push(message.data);
+            }
+            heard
+        };
+        soon("everything", future::join(talking, hearing)).1
+    };
+    let heard: Vec<_> = thread::scope(|scope| {
+        let people: Vec<_> = (0..PEOPLE)
+            .map(|person| scope.spawn(move || converse(person)))
+            .collect();
+        people
+            .into_iter()
+            .map(|p| p.join().expect("no panic"))
+            .collect()
+    });
+    for (person, heard_by_one) in heard.iter().enumerate() {
+        // Everyone hears to their own last line, at least.
+        let own = format!("{person}: ");
+        let own = heard_by_one.iter().filter(|line| line.starts_with(&own));
+        let numbers: Vec<_> = (0..LINES).map(|n| format!("{person}: {n}")).collect();
+        assert!(own.eq(&numbers), "{person} said {LINES} lines");
+        let together = heard_by_one.len().min(heard[0].len());
+        assert_eq!(heard_by_one[..together], heard[0][..together]);
+    }
 }
 
 #[test]

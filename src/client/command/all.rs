@@ -1,15 +1,19 @@
 //! `all`: AllStream between standard input and standard output; a conversation where it names a
 //! topic.
 
-use futures::future::{self, Either};
-use futures::{StreamExt, TryStreamExt};
+use futures::{future, Stream, StreamExt, TryStreamExt};
 
-use super::input::Input;
+use super::console::Console;
+use super::input::{Input, InputError};
 use super::output::Output;
-use super::resume::{self, say, Follow};
+use super::prompt::Prompt;
+use super::resume::{self, Follow};
 use super::Failure;
-use crate::client::{Client, PublishOptions, SubscribeError, SubscribeOptions};
-use crate::topic::Name;
+use crate::client::{Client, Conversation, JoinOptions};
+use crate::topic::{From, Name};
+
+/// So many messages of before are shown to somebody who types.
+const SHOWN: u64 = 10;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,68 +42,66 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
 /// Publishes the lines and prints the topic. At the end of the input it ends as soon as it has
 /// printed what it published itself.
 async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure> {
-    let mut output = Output::new(args.json);
-    let mut messages = client.subscribe(
-        topic.clone(),
-        SubscribeOptions {
-            from: args.topic.from,
-            follow: true,
-            resume: args.topic.resume,
-            notice: resume::notice(),
-        },
-    );
+    let prompt = match &args.name {
+        Some(name) => format!("{name}> "),
+        None => "> ".to_owned(),
+    };
+    match Prompt::open(prompt) {
+        Some(prompt) => {
+            let console = Console::above(prompt.above());
+            let output = Output::above(prompt.above(), args.json);
+            let joined = join(&client, &topic, &args, From::Last(SHOWN), &console).await?;
+            let (_terminal, lines) = prompt.lines()?;
+            talk(joined, topic, args, lines, output, console).await
+        }
+        None => {
+            let console = Console::default();
+            let output = Output::new(args.json);
+            let joined = join(&client, &topic, &args, From::Latest, &console).await?;
+            let lines = Input::stdin().lines();
+            talk(joined, topic, args, lines, output, console).await
+        }
+    }
+}
+
+async fn join(
+    client: &Client,
+    topic: &Name,
+    args: &Args,
+    from: From,
+    console: &Console,
+) -> Result<Conversation, Failure> {
+    let options = JoinOptions {
+        from: args.topic.from.unwrap_or(from),
+        producer: None,
+        resume: args.topic.resume,
+        notice: console.notice(),
+    };
+    Ok(client.join(topic.clone(), options).await?)
+}
+
+async fn talk(
+    conversation: Conversation,
+    topic: Name,
+    args: Args,
+    lines: impl Stream<Item = Result<String, InputError>>,
+    output: Output,
+    console: Console,
+) -> Result<(), Failure> {
     let prefix = args
         .name
         .map_or_else(String::new, |name| format!("{name}: "));
-    let lines = Input::stdin().lines().map_err(Failure::from);
-    let options = PublishOptions {
-        producer: None,
-        resume: args.topic.resume,
-        // The subscription says it already.
-        notice: Box::new(|_, _| {}),
-    };
-    let said = lines.map_ok(move |line| format!("{prefix}{line}"));
-    let talking = resume::publish(&client, topic.clone(), options, said);
-    futures::pin_mut!(talking);
-
-    // Else what it says first could come before what it hears first.
-    messages.begin().await.map_err(ended)?;
-    // What it printed last, and, once it has said everything, the last of that.
-    let (mut printed, mut said) = (None, None);
-    let mut lost = None;
-    while said.is_none() || printed < said {
-        let next = match said {
-            Some(_) => messages.next().await,
-            None => match future::select(messages.next(), &mut talking).await {
-                Either::Left((next, _)) => next,
-                Either::Right((published, _)) => {
-                    said = published?.and_then(|all| Some((all.epoch, all.last?)));
-                    match said {
-                        Some(_) => continue,
-                        None => break,
-                    }
-                }
-            },
-        };
-        match next {
-            None => break,
-            Some(Ok(message)) => {
-                output.received(&topic, &message)?;
-                printed = Some((message.epoch, message.offset));
-            }
-            Some(Err(SubscribeError::Lost(loss))) => {
-                say(&loss);
-                lost = Some(loss.to_string());
-            }
-            Some(Err(other)) => return Err(ended(other)),
+    let lines = lines.map_ok(move |line| format!("{prefix}{line}"));
+    let (mut says, hears) = conversation.split();
+    let talking = async {
+        match resume::publish(&mut says, lines.map_err(Failure::from), &console).await {
+            // What was said since is still to be heard.
+            Err(Failure::Lost(why)) => Ok(Err(Failure::Lost(why))),
+            Err(other) => Err(other),
+            Ok(()) => Ok(Ok(())),
         }
-    }
-    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
-}
-
-fn ended(error: SubscribeError) -> Failure {
-    match error {
-        SubscribeError::Ended(status) => Failure::Call(status),
-        SubscribeError::Lost(loss) => Failure::Lost(loss.to_string()),
-    }
+    };
+    let hearing = resume::print(&topic, hears, usize::MAX, output, &console);
+    let (said, ()) = future::try_join(talking, hearing).await?;
+    said
 }

@@ -3,11 +3,12 @@
 use clap::ArgAction;
 use futures::StreamExt;
 
+use super::console::Console;
 use super::output::Output;
-use super::resume::{self, say, Follow};
+use super::resume::{self, Follow};
 use super::Failure;
-use crate::client::{Client, SubscribeError, SubscribeOptions};
-use crate::topic::Name;
+use crate::client::{Client, SubscribeOptions};
+use crate::topic::From;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,6 +35,7 @@ pub(super) struct Args {
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let output = Output::new(args.json);
     let count = args.count.unwrap_or(usize::MAX);
+    let console = Console::default();
     match args.topic.topic {
         None => {
             let messages = client.get(args.data.unwrap_or_default())?;
@@ -41,39 +43,13 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
         }
         Some(topic) => {
             let options = SubscribeOptions {
-                from: args.topic.from,
+                from: args.topic.from.unwrap_or(From::Latest),
                 follow: args.follow,
                 resume: args.topic.resume,
-                notice: resume::notice(),
+                notice: console.notice(),
             };
-            follow(client, topic, options, count, output).await
+            let messages = client.subscribe(topic.clone(), options);
+            resume::print(&topic, messages, count, output, &console).await
         }
     }
-}
-
-/// Prints a topic's messages. Losses are told as they are found, and make it fail in the end.
-async fn follow(
-    client: Client,
-    topic: Name,
-    options: SubscribeOptions,
-    count: usize,
-    mut output: Output,
-) -> Result<(), Failure> {
-    let mut messages = client.subscribe(topic.clone(), options);
-    let (mut seen, mut lost) = (0, None);
-    while seen < count {
-        match messages.next().await {
-            None => break,
-            Some(Ok(message)) => {
-                seen += 1;
-                output.received(&topic, &message)?;
-            }
-            Some(Err(SubscribeError::Ended(status))) => return Err(status.into()),
-            Some(Err(loss)) => {
-                say(&loss);
-                lost = Some(loss.to_string());
-            }
-        }
-    }
-    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
 }

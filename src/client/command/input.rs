@@ -47,6 +47,8 @@ pub enum InputError {
         /// The number of the line, from 1.
         line: u64,
     },
+    /// Somebody typed Ctrl-C.
+    Interrupted,
 }
 
 impl fmt::Display for InputError {
@@ -68,6 +70,7 @@ impl fmt::Display for InputError {
                 "line {line} of {name} is longer than {MAX_LINE_BYTES} bytes, the most that fits \
                  a message; nothing from this line on was sent"
             ),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }

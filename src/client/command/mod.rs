@@ -1,10 +1,12 @@
 //! The client's command line: what each command does with the typed client.
 
 mod all;
+mod console;
 mod demo;
 mod get;
 mod input;
 mod output;
+mod prompt;
 mod put;
 mod resume;
 
@@ -19,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use futures::future::{self, Either};
 
-use super::{Client, Config};
+use super::{Client, Config, SubscribeError};
 use crate::stream::{Queues, Status};
 
 pub use input::InputError;
@@ -94,6 +96,8 @@ pub enum Failure {
     Output(io::Error),
     /// Everything worked but for messages that are lost.
     Lost(String),
+    /// Somebody typed Ctrl-C at a prompt.
+    Interrupted,
 }
 
 impl fmt::Display for Failure {
@@ -103,6 +107,7 @@ impl fmt::Display for Failure {
             Self::Input(e) => e.fmt(f),
             Self::Output(e) => write!(f, "cannot write the output: {e}"),
             Self::Lost(why) => write!(f, "messages were lost; the last time: {why}"),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }
@@ -113,7 +118,7 @@ impl Error for Failure {
             Self::Call(e) => Some(e),
             Self::Input(e) => Some(e),
             Self::Output(e) => Some(e),
-            Self::Lost(_) => None,
+            Self::Lost(_) | Self::Interrupted => None,
         }
     }
 }
@@ -124,9 +129,21 @@ impl From<Status> for Failure {
     }
 }
 
+impl From<SubscribeError> for Failure {
+    fn from(e: SubscribeError) -> Self {
+        match e {
+            SubscribeError::Ended(status) => Self::Call(status),
+            loss => Self::Lost(loss.to_string()),
+        }
+    }
+}
+
 impl From<InputError> for Failure {
     fn from(e: InputError) -> Self {
-        Self::Input(e)
+        match e {
+            InputError::Interrupted => Self::Interrupted,
+            e => Self::Input(e),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Standard output, for people and for programs.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::UNIX_EPOCH;
 
 use futures::{Stream, StreamExt};
 use serde_json::json;
 
+use super::prompt::Above;
 use super::Failure;
 use crate::client::Received;
 use crate::text::escaped;
@@ -14,7 +15,7 @@ use crate::topic::Name;
 /// Messages, one a line: as they are for a program, with control characters escaped on a
 /// terminal, or as JSON.
 pub(super) struct Output {
-    out: BufWriter<Stdout>,
+    out: BufWriter<Box<dyn Write + Send>>,
     form: Form,
 }
 
@@ -33,8 +34,16 @@ impl Output {
             (false, false) => Form::Raw,
         };
         Self {
-            out: BufWriter::new(out),
+            out: BufWriter::new(Box::new(out)),
             form,
+        }
+    }
+
+    /// Above a prompt of the same terminal.
+    pub(super) fn above(prompt: Above, json: bool) -> Self {
+        Self {
+            out: BufWriter::new(Box::new(prompt)),
+            ..Self::new(json)
         }
     }
 

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::console::Console;
 use super::input::Input;
 use super::output::Output;
 use super::resume;
@@ -56,13 +57,15 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let answer = match args.topic {
         None => client.put(lines).await,
         Some(topic) => {
+            let console = Console::default();
             let options = PublishOptions {
                 producer: args.producer,
                 resume: args.resume,
-                notice: resume::notice(),
+                notice: console.notice(),
             };
-            let published = resume::publish(&client, topic.clone(), options, lines).await;
-            published.map(|published| receipt(&topic, published.as_ref()))
+            let mut publisher = client.publish(topic.clone(), options);
+            let published = resume::publish(&mut publisher, lines, &console).await;
+            published.map(|()| receipt(&topic, publisher.published()))
         }
     };
     bar.set_message(format!("{count} messages"));

@@ -1,14 +1,12 @@
 //! What the commands that know topics have in common.
 
-use std::fmt::Display;
-use std::io::{self, Write};
-
 use clap::ArgAction;
-use futures::{future, FutureExt, SinkExt, Stream, StreamExt};
+use futures::{future, FutureExt, Sink, SinkExt, Stream, StreamExt};
 
+use super::console::Console;
+use super::output::Output;
 use super::Failure;
-use crate::client::{Client, Notice, PublishError, PublishOptions, Published};
-use crate::text::escaped;
+use crate::client::{PublishError, Received, SubscribeError};
 use crate::topic::{From, FromError, Name, NameError, ProducerName};
 
 /// The flags of the commands that follow a topic.
@@ -19,37 +17,19 @@ pub(super) struct Follow {
     pub(super) topic: Option<Name>,
 
     /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time)
+    /// [default: latest; -10 in a conversation that is typed]
     #[arg(
         long,
         value_name = "WHERE",
-        default_value = "latest",
         requires = "topic",
         allow_hyphen_values = true,
         value_parser = from
     )]
-    pub(super) from: From,
+    pub(super) from: Option<From>,
 
     /// Fail when the server becomes unavailable, instead of coming back
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
     pub(super) resume: bool,
-}
-
-/// Says something to the person who watches, whatever the output is used for.
-pub(super) fn say(what: &impl Display) {
-    // Standard error may be closed.
-    let _ = writeln!(io::stderr(), "greeter-client: {what}");
-}
-
-/// Says that the server is tried again.
-pub(super) fn notice() -> Notice {
-    Box::new(|status, wait| {
-        let status = status.to_string();
-        say(&format!(
-            "{}; trying again in {} ms",
-            escaped(&status),
-            wait.as_millis()
-        ));
-    })
 }
 
 pub(super) fn topic(text: &str) -> Result<Name, NameError> {
@@ -64,21 +44,18 @@ fn from(text: &str) -> Result<From, FromError> {
     text.parse()
 }
 
-/// Publishes each line; what has been acknowledged. Losses are told as they are found, and make it
-/// fail in the end.
+/// Publishes each line. Losses are told as they are found, and make it fail in the end.
 pub(super) async fn publish(
-    client: &Client,
-    topic: Name,
-    options: PublishOptions,
+    publisher: &mut (impl Sink<String, Error = PublishError> + Unpin),
     lines: impl Stream<Item = Result<String, Failure>>,
-) -> Result<Option<Published>, Failure> {
-    let mut publisher = client.publish(topic, options);
+    console: &Console,
+) -> Result<(), Failure> {
     let mut lost = None;
     // Whether it is done, or has to be asked again because it had a loss to tell.
     let mut unless_lost = |done: Result<(), PublishError>| match done {
         Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
         Err(loss) => {
-            say(&loss);
+            console.say(&loss);
             lost = Some(loss.to_string());
             Ok(false)
         }
@@ -103,8 +80,31 @@ pub(super) async fn publish(
         unless_lost(publisher.start_send_unpin(line?))?;
     }
     while !unless_lost(publisher.close().await)? {}
-    match lost {
-        Some(why) => Err(Failure::Lost(why)),
-        None => Ok(publisher.published().cloned()),
+    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
+}
+
+/// Prints messages until they end, or `count` of them. Losses are told as they are found, and make it fail in the end.
+pub(super) async fn print(
+    topic: &Name,
+    mut messages: impl Stream<Item = Result<Received, SubscribeError>> + Unpin,
+    count: usize,
+    mut output: Output,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (mut printed, mut lost) = (0, None);
+    while printed < count {
+        match messages.next().await {
+            None => break,
+            Some(Ok(message)) => {
+                printed += 1;
+                output.received(topic, &message)?;
+            }
+            Some(Err(e @ SubscribeError::Ended(_))) => return Err(e.into()),
+            Some(Err(loss)) => {
+                console.say(&loss);
+                lost = Some(loss.to_string());
+            }
+        }
     }
+    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
 }

@@ -5,6 +5,7 @@ pub mod process;
 pub mod raw;
 pub mod relay;
 pub mod service;
+pub mod terminal;
 
 use std::time::Duration;
 

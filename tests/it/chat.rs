@@ -1,0 +1,77 @@
+//! A conversation as a person at a terminal has it.
+
+use std::process::Stdio;
+
+use crate::support::process::{client, run, Server, CLIENT};
+use crate::support::terminal::Terminal;
+use crate::support::PATIENCE;
+
+fn join(server: &str, flags: &str) -> Terminal {
+    Terminal::run(&format!(
+        "{CLIENT} --server {server} all --topic room {flags}"
+    ))
+}
+
+fn put(server: &str, lines: &str) {
+    let output = run(
+        client(server, &["put", "--topic", "room"]).stdout(Stdio::null()),
+        lines.as_bytes(),
+    );
+    assert!(output.status.success());
+}
+
+#[test]
+fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
+    let server = Server::start(&[]);
+    let before: Vec<_> = (1..=12).map(|n| n.to_string()).collect();
+    put(&server.address, &(before.join("\n") + "\n"));
+
+    let mut ann = join(&server.address, "--name ann");
+    // The last ten of before.
+    let mut shown: Vec<_> = before[2..].iter().map(String::as_str).collect();
+    shown.push("ann>");
+    ann.wait_for(&shown);
+    ann.press("half a");
+    ann.wait_for(&["12", "ann> half a"]);
+    put(&server.address, "bob: hi, ann\nbob: are you there?\n");
+    ann.wait_for(&["12", "bob: hi, ann", "bob: are you there?", "ann> half a"]);
+    ann.press(" line\r");
+    ann.wait_for(&["ann> half a line", "ann: half a line", "ann>"]);
+
+    // The history of what was typed: the key that points up.
+    ann.press("\x1b[A");
+    ann.wait_for(&["ann> half a line", "ann: half a line", "ann> half a line"]);
+    ann.press("\x03");
+    assert_eq!(ann.process.wait(PATIENCE).code(), Some(130));
+}
+
+#[test]
+fn the_end_of_the_input_ends_a_conversation_when_everything_is_heard() {
+    let server = Server::start(&[]);
+    let mut ann = join(&server.address, "");
+    ann.wait_for(&[">"]);
+    ann.press("bye\r");
+    ann.wait_for(&["> bye", "bye", ">"]);
+    ann.press("\x04");
+    assert_eq!(ann.process.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
+    let server = Server::start(&[]);
+    let mut ann = Terminal::run(&format!(
+        "sh -c '{CLIENT} --server {} all --topic room --no-resume; stty -a | grep -o \" echo \"'",
+        server.address
+    ));
+    ann.wait_for(&[">"]);
+    ann.press("half");
+    ann.wait_for(&["> half"]);
+    server.process.signal("TERM");
+    let told = format!(
+        "greeter-client: UNAVAILABLE: the server is shutting down; try again, or try another \
+         server (server {})",
+        server.address
+    );
+    ann.wait_for(&["> half", &told, " echo"]);
+    assert!(ann.process.wait(PATIENCE).success());
+}
