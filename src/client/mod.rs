@@ -12,7 +12,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStream, TryStreamExt};
-use grpcio::{CallOption, ChannelBuilder, RpcStatusCode};
+use grpcio::{CallOption, ChannelBuilder, LbPolicy, RpcStatusCode};
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
@@ -25,9 +25,13 @@ pub use subscribe::{Loss, Notice, Received, SubscribeError, SubscribeOptions, Su
 /// Which server to call, and how patiently.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The server's address: `host:port`, or a URI as the C core takes it, such as
+    /// The servers' addresses: `host:port`, or a single URI as the C core takes it, such as
     /// `dns:///host:port` or `unix:/path`.
-    pub server: String,
+    ///
+    /// Names among several are looked up once; that of a URI again whenever connecting fails.
+    pub servers: Vec<String>,
+    /// Which of the servers a call goes to.
+    pub balance: Balance,
     /// How long each call may take in all; None for no limit. Then it ends DEADLINE_EXCEEDED.
     pub timeout: Option<Duration>,
     /// Whether a call waits for a server that does not answer; otherwise it ends UNAVAILABLE.
@@ -38,11 +42,31 @@ impl Default for Config {
     /// The original's server, on this machine; no timeout, no waiting.
     fn default() -> Self {
         Self {
-            server: "127.0.0.1:50052".to_owned(),
+            servers: vec!["127.0.0.1:50052".to_owned()],
+            balance: Balance::PickFirst,
             timeout: None,
             wait: false,
         }
     }
+}
+
+/// Which of several servers, or of a name's several addresses, a call goes to.
+///
+/// Topics in memory live on one server each: what is published through one is not seen through
+/// another. So calls with topics that are not shared between the servers want the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Balance {
+    /// The first that can be reached, in the order that is given, until its connection is lost.
+    PickFirst,
+    /// Each in turn, as long as it can be reached.
+    RoundRobin,
+    /// Those that a balancer names. A single server must be given, `dns:///NAME:PORT`: the DNS
+    /// records `SRV _grpclb._tcp.NAME` name the balancers, which speak the protocol
+    /// [`grpc.lb.v1`](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md). Where there
+    /// are none, or none answers within 10 s, it is as [`RoundRobin`](Self::RoundRobin) among the
+    /// name's own addresses.
+    Grpclb,
 }
 
 /// A client of `Greeter`, with a connection that its calls and clones share and that is made when
@@ -56,24 +80,33 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server that `config` names, on one of `queues`.
+    /// A client of the servers that `config` names, on one of `queues`. Blocks while the names of
+    /// several are looked up.
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT for an address of neither form. One that does not lead to a server makes
-    /// the calls fail, with UNAVAILABLE.
+    /// INVALID_ARGUMENT for an address of neither form, for a URI among several, and for a name
+    /// among several that is not found. An address that does not lead to a server makes the calls
+    /// fail, with UNAVAILABLE.
     pub fn new(queues: &Queues, config: Config) -> Result<Self, Status> {
         let refuse = |why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why);
-        address::check(&config.server).map_err(refuse)?;
-        let channel = ChannelBuilder::new(queues.env())
+        let target = address::target(&config.servers).map_err(refuse)?;
+        let local = config.servers.iter().all(|s| address::is_loopback(s));
+        let builder = ChannelBuilder::new(queues.env())
             // A proxy that the environment names is not for this machine's own programs.
-            .enable_http_proxy(!address::is_loopback(&config.server))
+            .enable_http_proxy(!local)
             // Else a server that comes up late is noticed up to two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
-            .max_reconnect_backoff(Duration::from_secs(1))
-            .connect(&config.server);
+            .max_reconnect_backoff(Duration::from_secs(1));
+        let builder = match config.balance {
+            Balance::PickFirst => builder.load_balancing_policy(LbPolicy::PickFirst),
+            Balance::RoundRobin => builder.load_balancing_policy(LbPolicy::RoundRobin),
+            Balance::Grpclb => builder
+                .raw_cfg_string(c"grpc.lb_policy_name".into(), c"grpclb".into())
+                .raw_cfg_int(c"grpc.dns_enable_srv_queries".into(), 1),
+        };
         Ok(Self {
-            client: grpcio::Client::new(channel),
+            client: grpcio::Client::new(builder.connect(&target)),
             config,
         })
     }

@@ -57,7 +57,7 @@ fn idle_subscribers() {
 
 fn client_without_timeout(address: &str) -> Client {
     let config = Config {
-        server: address.to_owned(),
+        servers: vec![address.to_owned()],
         ..Config::default()
     };
     client_with(config)
@@ -183,9 +183,9 @@ fn a_client_that_drops_its_stream_cancels_the_call() {
 fn a_deadline_ends_the_call_on_both_sides() {
     let mut server = Server::start(&["--tick-interval", "1h"]);
     let config = Config {
-        server: server.address.clone(),
+        servers: vec![server.address.clone()],
         timeout: Some(Duration::from_millis(300)),
-        wait: false,
+        ..Config::default()
     };
     let client = client_with(config);
     let ticks: Vec<_> = soon("end", client.get("aaa").expect("starts").collect());

@@ -15,6 +15,7 @@ mod interop;
 mod limits;
 mod malformed;
 mod resume;
+mod servers;
 mod shutdown;
 mod support;
 mod topic_model;

@@ -23,7 +23,7 @@ use crate::support::{client_with, soon, PATIENCE};
 
 fn client(address: &str) -> Client {
     let config = Config {
-        server: address.to_owned(),
+        servers: vec![address.to_owned()],
         wait: true,
         ..Config::default()
     };
@@ -268,7 +268,7 @@ fn without_resuming_the_first_loss_is_the_end() {
     let mut server = Server::start(&[]);
     // One that waits for a server would wait for the next one.
     let config = Config {
-        server: server.address.clone(),
+        servers: vec![server.address.clone()],
         ..Config::default()
     };
     let impatient = client_with(config);

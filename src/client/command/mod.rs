@@ -17,11 +17,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use futures::future::{self, Either};
 
-use super::{Client, Config, SubscribeError};
+use super::{Balance, Client, Config, SubscribeError};
 use crate::stream::{Queues, Status};
 
 pub use input::InputError;
@@ -41,9 +41,19 @@ const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    /// Call this server: HOST:PORT, or a gRPC target such as dns:///HOST:PORT or unix:/PATH
+    /// Call this server: HOST:PORT, several times for several servers; or once a gRPC target
+    /// such as dns:///HOST:PORT or unix:/PATH
     #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:50052", value_parser = address)]
-    server: String,
+    server: Vec<String>,
+
+    /// Which of several servers, or of a name's several addresses, a call goes to
+    #[arg(
+        long,
+        global = true,
+        value_name = "POLICY",
+        default_value = "pick-first"
+    )]
+    lb: Lb,
 
     /// End each call after this time, with DEADLINE_EXCEEDED; waiting counts
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -69,6 +79,26 @@ impl Args {
             crate::text::print_completions(shell, &mut Self::command());
         }
         args
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Lb {
+    /// The first that can be reached
+    PickFirst,
+    /// Each in turn; not for topics, unless the servers share them
+    RoundRobin,
+    /// Those that a balancer names, which DNS names for dns:///NAME:PORT: SRV _grpclb._tcp.NAME
+    Grpclb,
+}
+
+impl From<Lb> for Balance {
+    fn from(lb: Lb) -> Self {
+        match lb {
+            Lb::PickFirst => Self::PickFirst,
+            Lb::RoundRobin => Self::RoundRobin,
+            Lb::Grpclb => Self::Grpclb,
+        }
     }
 }
 
@@ -169,11 +199,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
         error.exit()
     };
     let config = Config {
-        server: args.server,
+        servers: args.server,
+        balance: args.lb.into(),
         timeout: args.timeout,
         wait: args.wait,
     };
-    let server = config.server.clone();
+    let server = config.servers.join(", ");
     let queues = Queues::start("queue", 1);
     let client = Client::new(&queues, config)?;
     let done = client.run(command(client.clone(), wanted));
@@ -204,7 +235,11 @@ async fn command(client: Client, command: Command) -> Result<(), Failure> {
     let notice = async {
         if client.config.wait && !client.connected(SILENT_WAIT).await {
             // Standard error may be closed.
-            let _ = writeln!(io::stderr(), "waiting for {}", client.config.server);
+            let _ = writeln!(
+                io::stderr(),
+                "waiting for {}",
+                client.config.servers.join(", ")
+            );
         }
         future::pending::<Infallible>().await
     };

@@ -1,5 +1,7 @@
 //! What the tests share. Every wait in it has a deadline and fails loudly.
 
+pub mod balancer;
+pub mod dns;
 pub mod lines;
 pub mod process;
 pub mod raw;
@@ -35,9 +37,10 @@ pub fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// The typed client, with a queue of its own, of the server at `address`.
 pub fn client(address: &str) -> Client {
     client_with(Config {
-        server: address.to_owned(),
+        servers: vec![address.to_owned()],
         timeout: Some(PATIENCE),
         wait: true,
+        ..Config::default()
     })
 }
 

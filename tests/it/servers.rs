@@ -1,0 +1,148 @@
+//! A client of more than one server.
+
+use std::net::SocketAddrV4;
+
+use futures::{SinkExt, StreamExt};
+use greeter_stream::client::{
+    Balance, Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
+};
+use greeter_stream::stream::Status;
+use greeter_stream::topic::{From, Name};
+use grpcio::RpcStatusCode;
+
+use crate::support::process::{client as program, run, text, Server};
+use crate::support::{balancer, client_with, dns, soon, PATIENCE};
+
+/// A server that can be told from others: by how many messages it answers GetStream with.
+fn server(listen: &str, number: usize) -> Server {
+    let number = number.to_string();
+    Server::start_at(listen, &["--ticks", &number, "--tick-interval", "1ms"])
+}
+
+/// The number of the server that a call reaches.
+fn reached(client: &Client) -> Result<usize, Status> {
+    let call = client.get("").expect("starts");
+    let messages: Vec<_> = soon("end", call.collect());
+    let number = messages.len();
+    messages.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(number)
+}
+
+/// Calls until `enough`; only a server that is gone may make calls fail.
+fn call_until(client: &Client, mut enough: impl FnMut(usize) -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        match reached(client) {
+            Ok(number) if enough(number) => return,
+            Ok(_) => {}
+            Err(status) => assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}"),
+        }
+        assert!(std::time::Instant::now() < deadline, "never");
+    }
+}
+
+fn client(servers: Vec<String>, balance: Balance) -> Client {
+    client_with(Config {
+        servers,
+        balance,
+        wait: true,
+        ..Config::default()
+    })
+}
+
+#[test]
+fn calls_spread_over_the_servers_that_live() {
+    let (mut one, two) = (server("127.0.0.1:0", 1), server("127.0.0.1:0", 2));
+    let servers = vec![one.address.clone(), two.address.clone()];
+    let client = client(servers, Balance::RoundRobin);
+    // Until it is connected to both.
+    call_until(&client, |number| number == 1);
+    call_until(&client, |number| number == 2);
+    let numbers = (0..20).map(|_| reached(&client).expect("both live"));
+    assert_eq!(numbers.filter(|number| *number == 1).count(), 10);
+
+    one.process.0.kill().expect("killed");
+    one.process.wait(PATIENCE);
+    let mut in_a_row = 0;
+    call_until(&client, |number| {
+        assert_eq!(number, 2);
+        in_a_row += 1;
+        in_a_row == 10
+    });
+    let _one = server(&one.address, 1);
+    call_until(&client, |number| number == 1);
+}
+
+#[test]
+fn the_first_server_is_called_until_it_dies() {
+    let (mut one, two) = (server("127.0.0.1:0", 1), server("127.0.0.1:0", 2));
+    let servers = [one.address.clone(), two.address.clone()];
+    let client = client(servers.to_vec(), Balance::PickFirst);
+    for _ in 0..10 {
+        assert_eq!(reached(&client), Ok(1));
+    }
+    one.process.0.kill().expect("killed");
+    one.process.wait(PATIENCE);
+    call_until(&client, |number| number == 2);
+
+    // From the command line, with the dead one before the other.
+    let get = run(
+        &mut program(&one.address, &["--server", &two.address, "get", ""]),
+        b"",
+    );
+    assert_eq!(get.status.code(), Some(0), "{}", text(&get.stderr));
+    assert_eq!(text(&get.stdout).lines().count(), 2);
+}
+
+#[test]
+fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
+    let (mut one, two) = (Server::start(&[]), Server::start(&[]));
+    let servers = vec![one.address.clone(), two.address.clone()];
+    let client = client(servers, Balance::PickFirst);
+    let topic = || Name::new("t").expect("a name");
+    let mut publisher = client.publish(topic(), PublishOptions::default());
+    let mut messages = client.subscribe(
+        topic(),
+        SubscribeOptions {
+            from: From::Earliest,
+            ..SubscribeOptions::default()
+        },
+    );
+    soon("sent", publisher.send("a".to_owned())).expect("acknowledged");
+    let a = soon("message", messages.next())
+        .expect("more")
+        .expect("not lost");
+    assert_eq!(a.data, "a");
+
+    one.process.0.kill().expect("killed");
+    one.process.wait(PATIENCE);
+    let lost = soon("sent", publisher.send("b".to_owned())).expect_err("a is lost");
+    assert!(
+        matches!(&lost, PublishError::Lost { before, .. } if before.accepted == 1),
+        "{lost}"
+    );
+    let lost = soon("loss", messages.next()).expect("more");
+    let Err(SubscribeError::Lost(loss)) = lost else {
+        panic!("{lost:?}");
+    };
+    assert_eq!((loss.epoch, loss.from, loss.next), (a.epoch, 1, 0));
+    let b = soon("message", messages.next())
+        .expect("more")
+        .expect("not lost");
+    assert_eq!((b.epoch, b.offset, &*b.data), (loss.now, 0, "b"));
+}
+
+#[test]
+fn the_servers_that_a_balancer_names_are_called() {
+    let servers = [server("127.0.0.1:0", 1), server("127.0.0.1:0", 2)];
+    let addresses = servers.each_ref().map(|server| {
+        let address: SocketAddrV4 = server.address.parse().expect("IPv4");
+        address
+    });
+    let balancer = balancer::serve(&addresses);
+    // Nothing listens where the name itself leads to.
+    let target = format!("dns://{}/{}:1", dns::serve(balancer.port), dns::SERVICE);
+    let client = client(vec![target], Balance::Grpclb);
+    call_until(&client, |number| number == 1);
+    call_until(&client, |number| number == 2);
+}

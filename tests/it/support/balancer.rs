@@ -1,0 +1,85 @@
+//! A balancer of `grpc.lb.v1` that always names the same servers.
+
+use std::net::SocketAddrV4;
+
+use futures::SinkExt;
+use futures::{stream, StreamExt};
+use greeter_stream::stream::Queues;
+use grpcio::{
+    DuplexSink, RequestStream, RpcContext, ServerBuilder, ServerCredentials, ServiceBuilder,
+    WriteFlags,
+};
+
+use super::raw;
+
+pub struct Balancer {
+    pub port: u16,
+    _server: grpcio::Server,
+}
+
+pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
+    let answers = [initial(), list(servers)];
+    let accept = move |ctx: RpcContext<'_>,
+                       requests: RequestStream<Vec<u8>>,
+                       mut sink: DuplexSink<Vec<u8>>| {
+        let answers = answers.clone().map(|a| Ok((a, WriteFlags::default())));
+        ctx.spawn(async move {
+            let _ = sink.send_all(&mut stream::iter(answers)).await;
+            // The client ends it.
+            requests.for_each(|_| async {}).await;
+            let _ = sink.close().await;
+        });
+    };
+    let path = "/grpc.lb.v1.LoadBalancer/BalanceLoad";
+    let service = ServiceBuilder::new()
+        .add_duplex_streaming_handler(&raw::method(path), accept)
+        .build();
+    let queues = Queues::start("balancer", 1);
+    let mut server = ServerBuilder::new(queues.env())
+        .register_service(service)
+        .build()
+        .expect("server");
+    let port = server
+        .add_listening_port("127.0.0.1:0", ServerCredentials::insecure())
+        .expect("free port");
+    server.start();
+    Balancer {
+        port,
+        _server: server,
+    }
+}
+
+/// A `LoadBalanceResponse` with an `initial_response` (field 1) that says nothing.
+fn initial() -> Vec<u8> {
+    field(1, &[])
+}
+
+/// A `LoadBalanceResponse` with a `server_list` (2): `servers` (1) of `ip_address` (1) and `port`
+/// (2).
+fn list(servers: &[SocketAddrV4]) -> Vec<u8> {
+    let servers = servers.iter().flat_map(|server| {
+        let mut bytes = field(1, &server.ip().octets());
+        bytes.push(2 << 3);
+        bytes.extend(varint(u32::from(server.port())));
+        field(1, &bytes)
+    });
+    field(2, &servers.collect::<Vec<_>>())
+}
+
+/// A field of the protobuf wire type LEN.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    field.extend(varint(bytes.len() as u32));
+    field.extend(bytes);
+    field
+}
+
+fn varint(mut value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
