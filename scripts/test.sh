@@ -13,7 +13,7 @@ esac
 
 need_rust
 need_go
-need script valgrind
+need script socat valgrind
 
 say "Formatting"
 cargo fmt --check

@@ -20,3 +20,4 @@ mod shutdown;
 mod support;
 mod topic_model;
 mod topics;
+mod walk_throughs;

@@ -55,7 +55,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
             talk(joined, topic, args, lines, output, console).await
         }
         None => {
-            let console = Console::default();
+            let console = Console::plain();
             let output = Output::new(args.json);
             let joined = join(&client, &topic, &args, From::Latest, &console).await?;
             let lines = Input::stdin().lines();

@@ -2,34 +2,45 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
 
 use super::prompt::Above;
 use crate::client::Notice;
 use crate::text::escaped;
 
-/// Standard error, which may be the terminal that somebody types on.
-#[derive(Clone, Default)]
-pub(super) struct Console {
-    above: Option<Above>,
-}
+/// Standard error, which may be a terminal that shows something else as well.
+#[derive(Clone)]
+pub(super) struct Console(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Console {
-    /// For a terminal with a prompt.
+    /// With nothing else on it.
+    pub(super) fn plain() -> Self {
+        Self(Arc::new(print))
+    }
+
+    /// With a bar that moves.
+    pub(super) fn beside(bar: &ProgressBar) -> Self {
+        let bar = bar.clone();
+        Self(Arc::new(move |line| bar.suspend(|| print(line))))
+    }
+
+    /// With a prompt, where it is the same terminal.
     pub(super) fn above(prompt: Above) -> Self {
-        Self {
-            above: io::stderr().is_terminal().then_some(prompt),
+        if !io::stderr().is_terminal() {
+            return Self::plain();
         }
+        Self(Arc::new(move |line| {
+            let mut prompt = prompt.clone();
+            // As below.
+            let _ = writeln!(prompt, "{line}").and_then(|()| prompt.flush());
+        }))
     }
 
     /// Says something, a line.
     pub(super) fn say(&self, what: &impl Display) {
-        // It may be closed.
-        let _ = match self.above.clone() {
-            Some(mut above) => {
-                writeln!(above, "greeter-client: {what}").and_then(|()| above.flush())
-            }
-            None => writeln!(io::stderr(), "greeter-client: {what}"),
-        };
+        (self.0)(&format!("greeter-client: {what}"));
     }
 
     /// Says that the server is tried again.
@@ -44,4 +55,9 @@ impl Console {
             ));
         })
     }
+}
+
+fn print(line: &str) {
+    // It may be closed.
+    let _ = writeln!(io::stderr(), "{line}");
 }

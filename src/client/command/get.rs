@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let output = Output::new(args.json);
     let count = args.count.unwrap_or(usize::MAX);
-    let console = Console::default();
+    let console = Console::plain();
     match args.topic.topic {
         None => {
             let messages = client.get(args.data.unwrap_or_default())?;

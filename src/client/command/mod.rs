@@ -43,7 +43,14 @@ const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 pub struct Args {
     /// Call this server: HOST:PORT, several times for several servers; or once a gRPC target
     /// such as dns:///HOST:PORT or unix:/PATH
-    #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:50052", value_parser = address)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        env = "GREETER_SERVER",
+        default_value = "127.0.0.1:50052",
+        value_parser = address
+    )]
     server: Vec<String>,
 
     /// Which of several servers, or of a name's several addresses, a call goes to

@@ -57,7 +57,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     let answer = match args.topic {
         None => client.put(lines).await,
         Some(topic) => {
-            let console = Console::default();
+            let console = Console::beside(&bar);
             let options = PublishOptions {
                 producer: args.producer,
                 resume: args.resume,
@@ -71,7 +71,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     bar.set_message(format!("{count} messages"));
     match answer {
         Ok(answer) => {
-            bar.finish();
+            bar.finish_and_clear();
             Ok(Output::new(false).message(&answer)?)
         }
         Err(failure) => {

@@ -1,6 +1,7 @@
 //! A program on a terminal, and what a person sees there.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -17,7 +18,18 @@ pub struct Terminal {
 impl Terminal {
     /// Runs a shell command on a terminal of 80 columns and 24 rows.
     pub fn run(command: &str) -> Self {
-        let command = format!("stty rows 24 cols 80; exec {command}");
+        Self::start(command, 80, 24, |_| {})
+    }
+
+    /// A shell with `name` and a dollar sign for a prompt, on a terminal that nothing wraps or
+    /// scrolls off, as `set_up` has it.
+    pub fn shell(name: &str, set_up: impl FnOnce(&mut Command)) -> Self {
+        let command = format!("env PS1='{name}$ ' bash --noprofile --norc");
+        Self::start(&command, 200, 100, set_up)
+    }
+
+    fn start(command: &str, columns: u16, rows: u16, set_up: impl FnOnce(&mut Command)) -> Self {
+        let command = format!("stty rows {rows} cols {columns}; exec {command}");
         // Of util-linux; it makes the terminal.
         let mut script = Command::new("script");
         script
@@ -27,11 +39,16 @@ impl Terminal {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
+        set_up(&mut script);
         let mut process = Process::start(&mut script);
+        let size = |n| NonZero::new(n).expect("a size");
         let child: &mut Child = &mut process.0;
         let keyboard = child.stdin.take().expect("piped");
         let mut output = child.stdout.take().expect("piped");
-        let screen = Arc::new((Mutex::new(vt100::Parser::default()), Condvar::new()));
+        let screen = Arc::new((
+            Mutex::new(vt100::Parser::new(size(rows), size(columns), 0)),
+            Condvar::new(),
+        ));
         let shared = screen.clone();
         thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -55,19 +72,26 @@ impl Terminal {
 
     /// Waits until the last lines on the screen are these.
     pub fn wait_for(&self, lines: &[&str]) {
+        self.wait_until(&format!("a screen that ends with {lines:#?}"), |seen| {
+            seen.ends_with(lines)
+        });
+    }
+
+    /// Waits until `enough` likes the lines on the screen.
+    pub fn wait_until(&self, what: &str, mut enough: impl FnMut(&[&str]) -> bool) {
         let (parser, changed) = &*self.screen;
-        let ends_so = |parser: &vt100::Parser| {
+        let mut enough = |parser: &vt100::Parser| {
             let text = parser.screen().contents();
             let seen: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
-            seen.ends_with(lines)
+            enough(&seen)
         };
         let parser = parser.lock().expect("no panic");
         let (parser, timeout) = changed
-            .wait_timeout_while(parser, PATIENCE, |parser| !ends_so(parser))
+            .wait_timeout_while(parser, PATIENCE, |parser| !enough(parser))
             .expect("no panic");
         assert!(
             !timeout.timed_out(),
-            "the screen does not end with {lines:#?}, but is\n{}",
+            "not within {PATIENCE:?}: {what}, but\n{}",
             parser.screen().contents()
         );
     }

@@ -1,0 +1,160 @@
+//! The walk-throughs of the README, typed as they stand there.
+//!
+//! Each is a block of lines `NAME$ command`, `NAME> line` and `NAME| output`; `…` is any text, and
+//! as an output alone any lines. Ports are replaced by free ones, and nothing else.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::{env, fs, process};
+
+use crate::support::process::{Server, CLIENT};
+use crate::support::terminal::Terminal;
+
+/// The block behind the paragraph that begins with `title`.
+fn block(title: &str) -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let start = readme
+        .find(&format!("**{title}.**"))
+        .expect("in the README");
+    let lines = readme[start..].lines();
+    let block: Vec<_> = lines
+        .skip_while(|line| !line.starts_with("    "))
+        .map_while(|line| Some(line.strip_prefix("    ")?.to_owned()))
+        .collect();
+    assert!(block.len() > 5, "{block:?}");
+    block
+}
+
+/// A name, a mark and the rest.
+fn parse(line: &str) -> (&str, char, &str) {
+    let at = line.find(['$', '>', '|']).expect("a marked line");
+    let (name, rest) = line.split_at(at);
+    let mark = rest.chars().next().expect("a mark");
+    (name, mark, rest[1..].trim_start())
+}
+
+fn walk_through(title: &str) {
+    let server = Server::start_quiet(&[]);
+    let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
+    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
+    let relay_port = port(&free.local_addr().expect("bound").to_string());
+    drop(free);
+    let folder = env::temp_dir().join(format!("greeter-{title}-{}", process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let programs = Path::new(CLIENT).parent().expect("a folder").to_owned();
+    let path = env::var("PATH").expect("PATH");
+    let open = |name: &str| {
+        Terminal::shell(name, |shell| {
+            shell
+                .current_dir(&folder)
+                .env("PATH", format!("{}:{path}", programs.display()))
+                .env("GREETER_SERVER", &server.address);
+        })
+    };
+    let mut terminals: BTreeMap<String, (Terminal, Vec<String>)> = BTreeMap::new();
+    for line in block(title) {
+        let line = line
+            .replace("50052", &port(&server.address))
+            .replace("50053", &relay_port);
+        let (name, mark, text) = parse(&line);
+        let (terminal, shown) = terminals
+            .entry(name.to_owned())
+            .or_insert_with(|| (open(name), Vec::new()));
+        let prompt = format!("{name}{mark}");
+        match (mark, text) {
+            ('|', _) => shown.push(text.to_owned()),
+            (_, "^C") => {
+                terminal.press("\x03");
+                shown.push(text.to_owned());
+            }
+            _ => {
+                wait(terminal, shown, Then::Prompt(&prompt));
+                terminal.press(&format!("{text}\r"));
+                shown.push(line.clone());
+            }
+        }
+        wait(terminal, shown, Then::Anything);
+    }
+    for (terminal, shown) in terminals.values() {
+        wait(terminal, shown, Then::Prompt(""));
+    }
+    fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// What a terminal shows behind the lines that are expected.
+#[derive(Clone, Copy, Debug)]
+enum Then<'a> {
+    /// Nothing, or a prompt that begins so; a prompt if that is not empty.
+    Prompt(&'a str),
+    /// Lines that are expected later.
+    Anything,
+}
+
+fn wait(terminal: &Terminal, expected: &[String], then: Then<'_>) {
+    terminal.wait_until(&format!("{expected:#?}, {then:?}"), |seen| {
+        // A program that ends by itself at Ctrl-C may leave the prompt behind it.
+        let seen = seen.iter().flat_map(|line| match line.strip_prefix("^C") {
+            Some(prompt) if !prompt.is_empty() => vec!["^C", prompt],
+            _ => vec![*line],
+        });
+        is_shown(expected, &seen.collect::<Vec<_>>(), then)
+    });
+}
+
+fn is_shown(expected: &[String], seen: &[&str], then: Then<'_>) -> bool {
+    let Some((first, rest)) = expected.split_first() else {
+        return match (then, seen) {
+            (Then::Anything, _) => true,
+            (Then::Prompt(prompt), []) => prompt.is_empty(),
+            (Then::Prompt(prompt), [last]) => {
+                last.ends_with(['$', '>']) && last.starts_with(prompt)
+            }
+            _ => false,
+        };
+    };
+    if first == "…" {
+        return (0..=seen.len()).any(|skipped| is_shown(rest, &seen[skipped..], then));
+    }
+    match seen.split_first() {
+        Some((line, seen)) => matches(first, line) && is_shown(rest, seen, then),
+        None => false,
+    }
+}
+
+/// Whether a line is as expected, where `…` is any text.
+fn matches(expected: &str, line: &str) -> bool {
+    match expected.split_once('…') {
+        None => expected == line,
+        Some((start, rest)) => line.strip_prefix(start).is_some_and(|line| {
+            let ends = line.char_indices().map(|(at, _)| at).chain([line.len()]);
+            ends.into_iter().any(|at| matches(rest, &line[at..]))
+        }),
+    }
+}
+
+#[test]
+fn a_stock_ticker() {
+    walk_through("A stock ticker");
+}
+
+#[test]
+fn telemetry() {
+    walk_through("Telemetry");
+}
+
+#[test]
+fn a_chat_room() {
+    walk_through("A chat room");
+}
+
+#[test]
+fn expectations_are_exact_but_for_what_they_leave_open() {
+    assert!(matches("a…c", "abc") && matches("…", "") && matches("a…b…", "axbxb"));
+    assert!(!matches("a…c", "abcd") && !matches("abc", "ab"));
+    let expected = ["a", "…", "c"].map(str::to_owned);
+    let shown = |seen: &[&str]| is_shown(&expected, seen, Then::Prompt(""));
+    assert!(shown(&["a", "b", "b", "c"]) && shown(&["a", "c"]) && shown(&["a", "c", "x$"]));
+    assert!(!shown(&["a", "b"]) && !shown(&["a", "c", "d"]));
+    assert!(is_shown(&expected, &["a", "c", "d"], Then::Anything));
+}
