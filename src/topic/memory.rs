@@ -20,15 +20,19 @@ pub struct Limits {
     pub bytes: u64,
     /// Producers that each topic remembers.
     pub producers: NonZeroUsize,
+    /// How long an empty topic that nobody uses is kept at least: whoever is between two calls
+    /// finds the life that it knows.
+    pub idle: Duration,
 }
 
 impl Default for Limits {
-    /// 10,000 topics, 1 GiB, 1,000 producers a topic.
+    /// 10,000 topics, 1 GiB, 1,000 producers a topic, 10 seconds.
     fn default() -> Self {
         Self {
             topics: 10_000,
             bytes: 1024 * 1024 * 1024,
             producers: const { NonZeroUsize::new(1_000).unwrap() },
+            idle: Duration::from_secs(10),
         }
     }
 }
@@ -50,7 +54,7 @@ pub(super) struct Shared {
 }
 
 struct Topics {
-    by_name: HashMap<Name, Arc<Log>>,
+    by_name: HashMap<Name, Named>,
     /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
     /// never lives the same epoch.
     epoch: u64,
@@ -59,6 +63,12 @@ struct Topics {
     /// When that was done last: at the limit every new name would ask for it.
     swept: Instant,
     closed: bool,
+}
+
+struct Named {
+    log: Arc<Log>,
+    /// When a call named it last.
+    used: Instant,
 }
 
 /// Not worth looking for idle topics among fewer.
@@ -91,7 +101,7 @@ impl Memory {
                 lock(&topics)
                     .by_name
                     .values()
-                    .for_each(|log| log.expire_now());
+                    .for_each(|topic| topic.log.expire_now());
             }
         };
         Self {
@@ -112,9 +122,11 @@ fn lock(topics: &Mutex<Topics>) -> MutexGuard<'_, Topics> {
 
 impl Topics {
     /// Drops topics that are empty and that nobody publishes to or follows.
-    fn sweep(&mut self) {
-        self.by_name
-            .retain(|_, log| Arc::strong_count(log) > 1 || !log.is_empty());
+    fn sweep(&mut self, idle: Duration) {
+        self.by_name.retain(|_, topic| {
+            let used = Arc::strong_count(&topic.log) > 1 || topic.used.elapsed() < idle;
+            used || !topic.log.is_empty()
+        });
         self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
         self.swept = Instant::now();
     }
@@ -126,14 +138,15 @@ impl Store for Memory {
         if topics.closed {
             return Err(Error::Closed);
         }
-        if let Some(log) = topics.by_name.get(name) {
-            return Ok(log.clone());
+        if let Some(topic) = topics.by_name.get_mut(name) {
+            topic.used = Instant::now();
+            return Ok(topic.log.clone());
         }
         let limit = self.shared.limits.topics;
         let count = topics.by_name.len();
         let at_limit = count >= limit && topics.swept.elapsed() >= SWEEP_EVERY;
         if count >= topics.sweep_at || at_limit {
-            topics.sweep();
+            topics.sweep(self.shared.limits.idle);
         }
         if topics.by_name.len() >= limit {
             let limit = limit as u64;
@@ -145,14 +158,18 @@ impl Store for Memory {
         topics.epoch += 1;
         let log = Log::new(name.clone(), Epoch(topics.epoch), self.shared.clone());
         let log = Arc::new(log);
-        topics.by_name.insert(name.clone(), log.clone());
+        let topic = Named {
+            log: log.clone(),
+            used: Instant::now(),
+        };
+        topics.by_name.insert(name.clone(), topic);
         Ok(log)
     }
 
     fn close(&self) {
         let mut topics = lock(&self.topics);
         topics.closed = true;
-        topics.by_name.values().for_each(|log| log.close());
+        topics.by_name.values().for_each(|topic| topic.log.close());
     }
 }
 

@@ -8,8 +8,8 @@
 //! offset of the oldest message that is kept (*earliest*) and of the next to come (*next*); of an
 //! empty topic they are equal.
 //!
-//! A topic comes into being when it is first named, and lives one life, its [`Epoch`]. An idle
-//! empty topic is dropped; the next of the same name is another life, whose offsets start at 0
+//! A topic comes into being when it is first named, and lives one life, its [`Epoch`]. An
+//! empty topic that nobody has used for a while is dropped; the next of the same name is another life, whose offsets start at 0
 //! again. An offset means something only together with its epoch.
 //!
 //! A **subscriber is a cursor**, not a queue: an offset into the log. Messages are stored once,

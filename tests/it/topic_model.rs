@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::task::noop_waker_ref;
@@ -212,7 +214,7 @@ fn eventually<T>(mut make: impl FnMut() -> Result<T, Error>) -> T {
             Ok(made) => return made,
             Err(e) => assert!(started.elapsed() < crate::support::PATIENCE, "{e}"),
         }
-        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
@@ -222,6 +224,7 @@ fn what_all_topics_keep_is_limited_and_given_back() {
         topics: 3,
         bytes: 10 * (MESSAGE_OVERHEAD + 10),
         producers: NonZeroUsize::MIN,
+        idle: Duration::ZERO,
     };
     let store = Memory::new(Retention::default(), limits);
     let name = |n: u32| Name::new(&format!("t{n}")).expect("a name");
@@ -262,8 +265,23 @@ fn what_all_topics_keep_is_limited_and_given_back() {
 }
 
 #[test]
+fn an_idle_topic_is_kept_for_a_while() {
+    let limits = Limits {
+        topics: 1,
+        ..Limits::default()
+    };
+    let store = Memory::new(Retention::default(), limits);
+    let name = |n: u32| Name::new(&format!("t{n}")).expect("a name");
+    let epoch = store.topic(&name(0)).expect("a topic").epoch();
+    // At the limit idle topics are looked for at most once a second: now the next time may come.
+    thread::sleep(Duration::from_millis(1_100));
+    assert!(store.topic(&name(1)).is_err(), "there is no room yet");
+    assert_eq!(store.topic(&name(0)).expect("a topic").epoch(), epoch);
+}
+
+#[test]
 fn old_messages_expire() {
-    let age = std::time::Duration::from_millis(50);
+    let age = Duration::from_millis(50);
     let retention = Retention {
         age: Some(age),
         ..Retention::default()
