@@ -3,8 +3,6 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::TOPIC;
-
 /// A call may be sent so much before it is given more: HTTP/2's default.
 pub const WINDOW: u32 = 65_535;
 
@@ -61,8 +59,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Starts GetStream on the topic; the calls of a connection are numbered from 0.
-    pub fn call(&mut self, call: usize) {
+    /// Starts GetStream with this metadata; the calls of a connection are numbered from 0.
+    pub fn call(&mut self, call: usize, metadata: &[(&str, &str)]) {
         // Literals without Huffman coding (RFC 7541, 6.2.2), after POST and http; `:path` and
         // `:authority` are known by number.
         let mut block = vec![0x83, 0x86];
@@ -77,8 +75,9 @@ impl Connection {
         literal(&[], 1, "localhost");
         literal(&["content-type"], 0, "application/grpc");
         literal(&["te"], 0, "trailers");
-        literal(&["topic"], 0, TOPIC);
-        literal(&["from"], 0, "earliest");
+        for (key, value) in metadata {
+            literal(&[key], 0, value);
+        }
         let stream = call as u32 * 2 + 1;
         self.write(frame::HEADERS, flag::END_HEADERS, stream, &block);
         // A request without fields.

@@ -14,6 +14,7 @@ mod subscriber;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -33,17 +34,17 @@ const TOPIC: &str = "fan-out";
 #[derive(Parser)]
 struct Args {
     /// Subscribers, spread over the connections
-    #[arg(long, default_value_t = 1_000)]
-    subscribers: usize,
+    #[arg(long, default_value = "1000")]
+    subscribers: NonZeroUsize,
     /// Connections
-    #[arg(long, default_value_t = 10)]
-    connections: usize,
+    #[arg(long, default_value = "10")]
+    connections: NonZeroUsize,
     /// Messages that are published, of 16 bytes each
-    #[arg(long, default_value_t = 2_000)]
-    messages: u64,
+    #[arg(long, default_value = "2000")]
+    messages: NonZeroU64,
     /// Rounds of each hub
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[arg(long, default_value = "3")]
+    rounds: NonZeroUsize,
     /// Only this hub
     #[arg(long)]
     only: Option<Hub>,
@@ -77,7 +78,7 @@ fn main() {
         None => vec![Hub::Naive, Hub::Ours],
     };
     let mut rounds: Vec<_> = hubs.iter().map(|_| Vec::new()).collect();
-    for _ in 0..args.rounds {
+    for _ in 0..args.rounds.get() {
         for (hub, rounds) in hubs.iter().zip(&mut rounds) {
             rounds.push(round(*hub, &args));
         }
@@ -108,26 +109,28 @@ struct Round {
 }
 
 fn round(hub: Hub, args: &Args) -> Round {
+    let (subscribers, connections) = (args.subscribers.get(), args.connections.get());
+    let messages = args.messages.get();
     let server = Served::start(hub);
     // Everyone has seen message 0 before the others are published.
     publish(server.address, 0..1);
-    let started = subscriber::Started::new(args.subscribers);
-    let readers: Vec<_> = (0..args.connections)
+    let started = subscriber::Started::new(subscribers);
+    let readers: Vec<_> = (0..connections)
         .map(|n| {
-            let calls = (n..args.subscribers).step_by(args.connections).count();
-            let (address, messages, started) = (server.address, args.messages, started.clone());
+            let calls = (n..subscribers).step_by(connections).count();
+            let (address, started) = (server.address, started.clone());
             thread::spawn(move || subscriber::subscribe(address, calls, messages, &started))
         })
         .collect();
     started.wait();
     let (cpu, begun) = (server.cpu(), Instant::now());
-    publish(server.address, 1..args.messages);
+    publish(server.address, 1..messages);
     for reader in readers {
         let read = reader.join().expect("a subscriber panicked");
         read.expect("every subscriber sees every message in order");
     }
     let (cpu, took) = (server.cpu() - cpu, begun.elapsed());
-    let delivered = (args.messages - 1) as f64 * args.subscribers as f64;
+    let delivered = (messages - 1) as f64 * subscribers as f64;
     Round {
         rate: delivered / took.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / delivered,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::http2::{Connection, Event, WINDOW};
+use super::TOPIC;
 
 /// The text of a message, 16 bytes.
 pub fn text(number: u64) -> String {
@@ -22,7 +23,7 @@ fn encoded(number: u64) -> [u8; MESSAGE_BYTES] {
     message
 }
 
-/// Counts the subscribers that have seen their first message.
+/// Counts the subscribers that have not seen their first message, and will.
 #[derive(Clone)]
 pub struct Started(Arc<(Mutex<usize>, Condvar)>);
 
@@ -37,9 +38,9 @@ impl Started {
         let _none = changed.wait_while(missing, |missing| *missing > 0);
     }
 
-    fn arrive(&self) {
+    fn arrive(&self, subscribers: usize) {
         let (missing, changed) = &*self.0;
-        *missing.lock().expect("no panic") -= 1;
+        *missing.lock().expect("no panic") -= subscribers;
         changed.notify_all();
     }
 }
@@ -51,13 +52,25 @@ pub fn subscribe(
     messages: u64,
     started: &Started,
 ) -> io::Result<()> {
-    let mut connection = Connection::open(address)?;
-    for call in 0..calls {
-        connection.call(call);
-    }
     let mut seen: Vec<_> = (0..calls).map(|_| Seen::default()).collect();
+    let read = read(address, &mut seen, messages, started);
+    // Nobody waits for those who fail.
+    started.arrive(seen.iter().filter(|seen| seen.messages == 0).count());
+    read
+}
+
+fn read(
+    address: SocketAddr,
+    seen: &mut [Seen],
+    messages: u64,
+    started: &Started,
+) -> io::Result<()> {
+    let mut connection = Connection::open(address)?;
+    for call in 0..seen.len() {
+        connection.call(call, &[("topic", TOPIC), ("from", "earliest")]);
+    }
     let mut complete = 0;
-    while complete < calls {
+    while complete < seen.len() {
         let Event::Data(call, data) = connection.next()? else {
             continue;
         };
@@ -69,7 +82,7 @@ pub fn subscribe(
             connection.consumed(call, std::mem::take(&mut seen.bytes));
         }
         if before == 0 && seen.messages > 0 {
-            started.arrive();
+            started.arrive(1);
         }
         if before < messages && seen.messages == messages {
             complete += 1;

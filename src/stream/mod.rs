@@ -53,7 +53,7 @@
 //! | | |
 //! |---|---|
 //! | batching | of a burst, all messages but the last are marked as part of it, and the last leaves as soon as the stream is pending: throughput costs no latency |
-//! | fairness | of calls that share a completion queue, none keeps the others waiting, however fast it sends or receives; where many have a backlog, a few send at a time, in turns of 256 messages or 10 ms, which costs less than half as much |
+//! | fairness | of calls that share a completion queue, none keeps the others waiting for long, however fast it sends or receives; where many have a backlog, four send at a time, in turns of up to 256 messages or 10 ms |
 //! | back-pressure | a stream is polled only while the call has room for its next message |
 //! | departure | a handler is dropped as soon as its client cancels or its connection ends, even while it is idle |
 //! | ends | a handler's error is the call's status, its end is OK, and what it sent before is delivered first |

@@ -75,7 +75,7 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
                 Poll::Ready(end) => return Poll::Ready(end),
                 Poll::Pending => {
                     self.backlog = false;
-                    self.turn.as_mut().map(Turn::pass);
+                    self.pass();
                     return Poll::Pending;
                 }
             },
@@ -88,6 +88,13 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
         }
         self.backlog = true;
         Poll::Ready(Some(Ok(message)))
+    }
+
+    /// Lets others have their turn.
+    fn pass(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.pass();
+        }
     }
 
     /// How many messages the sink has accepted.
@@ -110,6 +117,8 @@ where
         let this = &mut *self;
         loop {
             if this.ending.is_some() {
+                // The peer may take its time to read the last.
+                this.pass();
                 return match ready!(this.sink.poll_flush_unpin(cx)) {
                     Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Pumped::Finished)),
                     Err(_) => Poll::Ready(Pumped::Departed),

@@ -75,7 +75,7 @@ impl Turn {
                 self.state = State::Mine(Mine {
                     messages: 1,
                     checks: 0,
-                    checked: 0,
+                    checked: 1,
                     next_check: Delay::new(CHECK),
                 });
                 Poll::Ready(())
@@ -83,18 +83,23 @@ impl Turn {
         }
     }
 
-    /// The call cannot send just now. It keeps its turn, but not for long.
+    /// The call cannot send just now, because its peer does not read or because what it sent last
+    /// is on its way. It keeps its turn, but not for long, and its place in the line until it is
+    /// called.
     pub(super) fn hold(&mut self, cx: &mut Context<'_>) {
-        let State::Mine(mine) = &mut self.state else {
-            return;
-        };
-        while mine.next_check.poll_unpin(cx).is_ready() {
-            mine.checks += 1;
-            if mine.messages == mine.checked {
-                return self.pass();
+        match (&mut self.state, &self.line) {
+            (State::Mine(mine), _) => {
+                while mine.next_check.poll_unpin(cx).is_ready() {
+                    mine.checks += 1;
+                    if mine.messages == mine.checked {
+                        return self.pass();
+                    }
+                    mine.checked = mine.messages;
+                    mine.next_check.reset(CHECK);
+                }
             }
-            mine.checked = mine.messages;
-            mine.next_check.reset(CHECK);
+            (State::Waiting(number), Some(line)) if line.state().is_called(*number) => self.pass(),
+            _ => {}
         }
     }
 
@@ -165,6 +170,10 @@ impl LineState {
         self.next_number += 1;
         self.waiting.insert(number, waker.clone());
         Some(number)
+    }
+
+    fn is_called(&self, number: u64) -> bool {
+        !self.waiting.contains_key(&number)
     }
 
     /// Gives up a turn or a place in the line; who is called instead.
