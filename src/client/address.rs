@@ -2,44 +2,56 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-/// What the C core shall connect to. A single address is its own business; it knows several only
-/// as numbers, so names among several are looked up here.
-pub(super) fn target(servers: &[String]) -> Result<String, String> {
+/// Checks the addresses of all servers: several must be names or numbers, since a URI is a target
+/// of its own.
+pub(super) fn check_all(servers: &[String]) -> Result<(), String> {
     servers.iter().try_for_each(|server| check(server))?;
+    match servers {
+        [] => Err("no server is given; give at least one HOST:PORT".to_owned()),
+        [_] => Ok(()),
+        several => match several.iter().find(|server| is_uri(server)) {
+            Some(uri) => Err(format!(
+                "server `{uri}` is one of several, which must all be HOST:PORT; give it alone"
+            )),
+            None => Ok(()),
+        },
+    }
+}
+
+/// What the C core shall connect to, of addresses that are good. A single one is its own business;
+/// it knows several only as numbers, so names among several are looked up here.
+///
+/// Fails where none of them is found.
+pub(super) fn target(servers: &[String]) -> Result<String, String> {
     if let [server] = servers {
         return Ok(server.clone());
     }
-    let mut all = Vec::new();
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
     for server in servers {
-        if is_uri(server) {
-            return Err(format!(
-                "server `{server}` is one of several, which must all be HOST:PORT; give it alone"
-            ));
-        }
-        let found = server
-            .to_socket_addrs()
-            .map_err(|e| format!("server `{server}` cannot be looked up: {e}"))?;
-        all.extend(found);
-    }
-    let addresses = |all: Vec<String>| all.join(",");
-    match all.is_empty() {
-        true => Err("no server is given; give at least one HOST:PORT".to_owned()),
-        false if all.iter().all(SocketAddr::is_ipv4) => {
-            let all = all.iter().map(SocketAddr::to_string);
-            Ok(format!("ipv4:{}", addresses(all.collect())))
-        }
-        // IPv4 addresses among them in the form that IPv6 has for them (RFC 4291, 2.5.5.2).
-        false => {
-            let all = all.iter().map(|address| match address {
-                SocketAddr::V4(v4) => {
-                    let ip = v4.ip().to_ipv6_mapped();
-                    SocketAddrV6::new(ip, v4.port(), 0, 0).to_string()
-                }
-                SocketAddr::V6(v6) => v6.to_string(),
-            });
-            Ok(format!("ipv6:{}", addresses(all.collect())))
+        match server.to_socket_addrs() {
+            Ok(found) => all.extend(found),
+            Err(e) => failures.push(format!("server `{server}` cannot be looked up: {e}")),
         }
     }
+    if all.is_empty() {
+        return Err(failures.join("; "));
+    }
+    // The others may do.
+    failures.iter().for_each(|failure| log::warn!("{failure}"));
+    if all.iter().all(SocketAddr::is_ipv4) {
+        let all: Vec<_> = all.iter().map(SocketAddr::to_string).collect();
+        return Ok(format!("ipv4:{}", all.join(",")));
+    }
+    // IPv4 addresses among them in the form that IPv6 has for them (RFC 4291, 2.5.5.2).
+    let all = all.iter().map(|address| match address {
+        SocketAddr::V4(v4) => {
+            let ip = v4.ip().to_ipv6_mapped();
+            SocketAddrV6::new(ip, v4.port(), 0, 0).to_string()
+        }
+        SocketAddr::V6(v6) => v6.to_string(),
+    });
+    let all: Vec<_> = all.collect();
+    Ok(format!("ipv6:{}", all.join(",")))
 }
 
 /// Checks an address: a URI is the C core's business, all else must be `host:port`.
@@ -142,13 +154,21 @@ mod tests {
         assert_eq!(two.as_deref(), Ok("ipv4:127.0.0.1:1,10.0.0.1:2"));
         let both = target(&["127.0.0.1:1", "[::1]:2"]);
         assert_eq!(both.as_deref(), Ok("ipv6:[::ffff:127.0.0.1]:1,[::1]:2"));
+        let one_of_two = target(&["no.such.invalid:1", "127.0.0.1:1"]);
+        assert_eq!(one_of_two.as_deref(), Ok("ipv4:127.0.0.1:1"));
+        let none = target(&["no.such.invalid:1", "nor.such.invalid:1"]).unwrap_err();
+        assert!(
+            none.contains("`no.such.invalid:1` cannot be looked up"),
+            "{none}"
+        );
+
         for (bad, why) in [
             (&[][..], "no server is given"),
             (&["127.0.0.1:1", "a"], "server `a` has no port"),
             (&["127.0.0.1:1", "dns:///a:1"], "must all be HOST:PORT"),
-            (&["127.0.0.1:1", "no.such.invalid:1"], "cannot be looked up"),
         ] {
-            let said = target(bad).unwrap_err();
+            let bad: Vec<_> = bad.iter().map(|s| (*s).to_owned()).collect();
+            let said = check_all(&bad).unwrap_err();
             assert!(said.contains(why), "{bad:?}: {said}");
         }
     }

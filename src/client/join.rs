@@ -4,19 +4,19 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll, Waker};
 
-use futures::{Sink, SinkExt, Stream, StreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 
 use super::publish::{PublishError, PublishOptions, Publisher};
 use super::subscribe::{Notice, Received, SubscribeError, SubscribeOptions, Subscription};
 use super::Client;
-use crate::topic::{Epoch, From, Name, Offset, ProducerName};
+use crate::stream::Status;
+use crate::topic::{Epoch, From, Name, Offset};
 
 /// How a participant of a conversation behaves.
 pub struct JoinOptions {
     /// What it hears first.
     pub from: From,
-    /// Who speaks; as for [`PublishOptions::producer`].
-    pub producer: Option<ProducerName>,
     /// Whether it comes back when the server is UNAVAILABLE, or ends.
     pub resume: bool,
     /// Is told before each new try to hear more.
@@ -24,7 +24,7 @@ pub struct JoinOptions {
 }
 
 impl Default for JoinOptions {
-    /// From now on, under a name of its own, coming back silently.
+    /// From now on, coming back silently.
     fn default() -> Self {
         let SubscribeOptions {
             from,
@@ -34,7 +34,6 @@ impl Default for JoinOptions {
         } = SubscribeOptions::default();
         Self {
             from,
-            producer: None,
             resume,
             notice,
         }
@@ -51,12 +50,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`SubscribeError::Ended`].
-    pub async fn join(
-        &self,
-        topic: Name,
-        options: JoinOptions,
-    ) -> Result<Conversation, SubscribeError> {
+    /// The status of the call that asks for that place.
+    pub async fn join(&self, topic: Name, options: JoinOptions) -> Result<Conversation, Status> {
         let mut messages = self.subscribe(
             topic.clone(),
             SubscribeOptions {
@@ -67,20 +62,33 @@ impl Client {
             },
         );
         messages.begin().await?;
-        let publisher = self.publish(
-            topic,
+        let publisher = self.publisher(
+            topic.clone(),
             PublishOptions {
-                producer: options.producer,
+                producer: None,
                 resume: options.resume,
                 // Whoever hears nothing is told already.
                 notice: Box::new(|_, _| {}),
             },
+            true,
         );
+        let mut end = self.subscription(
+            topic,
+            SubscribeOptions {
+                resume: options.resume,
+                ..SubscribeOptions::default()
+            },
+            true,
+        );
+        let end = async move {
+            end.begin().await?;
+            Ok(end.position())
+        };
         Ok(Conversation {
+            heard: messages.position(),
             messages,
             publisher,
-            heard: None,
-            closed: false,
+            end: End::Unknown(end.boxed()),
             waiting: None,
         })
     }
@@ -89,24 +97,34 @@ impl Client {
 /// A participant's side of a conversation: a sink of what it says, as a [`Publisher`], and a
 /// stream of what everyone says, as a [`Subscription`].
 ///
-/// Closing the sink says that it will say no more. The stream then ends with the last message that
-/// a receipt told as stored, or at once if there is none.
+/// Closing the sink says that it will say no more. The stream then ends behind what was said in
+/// the conversation by then, by this participant and by others.
 pub struct Conversation {
     messages: Subscription,
     publisher: Publisher,
-    /// The last message that was heard.
+    /// Where the next message that is heard will be.
     heard: Option<(Epoch, Offset)>,
-    closed: bool,
+    end: End,
     /// The stream's reader, who may not be the one who closes the sink.
     waiting: Option<Waker>,
+}
+
+/// Where the conversation ends for this participant.
+enum End {
+    /// To be found out once everything is said.
+    Unknown(BoxFuture<'static, Result<Option<(Epoch, Offset)>, Status>>),
+    /// Before this place; anywhere, if there is none.
+    At(Option<(Epoch, Offset)>),
 }
 
 impl Conversation {
     /// Whether everything has been said and heard.
     fn is_over(&self) -> bool {
-        let said = self.publisher.published();
-        let said = said.and_then(|said| Some((said.epoch, said.last?)));
-        self.closed && self.heard >= said
+        match (&self.end, self.heard) {
+            (End::At(Some((life, end))), Some((epoch, next))) => epoch == *life && next >= *end,
+            (End::At(end), _) => end.is_none(),
+            (End::Unknown(_), _) => false,
+        }
     }
 }
 
@@ -119,8 +137,10 @@ impl Stream for Conversation {
         }
         self.waiting = Some(cx.waker().clone());
         let message = ready!(self.messages.poll_next_unpin(cx));
-        if let Some(Ok(message)) = &message {
-            self.heard = Some((message.epoch, message.offset));
+        self.heard = self.messages.position();
+        if let (Some(Err(SubscribeError::Lost(loss))), End::At(end)) = (&message, &mut self.end) {
+            // What was to be heard is no more.
+            end.take_if(|(life, _)| *life != loss.now);
         }
         Poll::Ready(message)
     }
@@ -152,8 +172,10 @@ impl Sink<String> for Conversation {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
         ready!(self.publisher.poll_close_unpin(cx))?;
-        self.closed = true;
-        self.waiting.take().into_iter().for_each(Waker::wake);
+        if let End::Unknown(end) = &mut self.end {
+            self.end = End::At(ready!(end.poll_unpin(cx))?);
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -162,7 +184,6 @@ impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conversation")
             .field("heard", &self.heard)
-            .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
 }

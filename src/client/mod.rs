@@ -28,7 +28,9 @@ pub struct Config {
     /// The servers' addresses: `host:port`, or a single URI as the C core takes it, such as
     /// `dns:///host:port` or `unix:/path`.
     ///
-    /// Names among several are looked up once; that of a URI again whenever connecting fails.
+    /// Names among several are looked up once, and those that are not found are left out; that of
+    /// a single one is looked up again whenever connecting fails. Several are called directly,
+    /// whatever proxy the environment names.
     pub servers: Vec<String>,
     /// Which of the servers a call goes to.
     pub balance: Balance,
@@ -85,16 +87,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT for an address of neither form, for a URI among several, and for a name
-    /// among several that is not found. An address that does not lead to a server makes the calls
+    /// INVALID_ARGUMENT for an address of neither form, and for a URI among several; UNAVAILABLE
+    /// when none of several is found. An address that does not lead to a server makes the calls
     /// fail, with UNAVAILABLE.
     pub fn new(queues: &Queues, config: Config) -> Result<Self, Status> {
-        let refuse = |why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why);
-        let target = address::target(&config.servers).map_err(refuse)?;
-        let local = config.servers.iter().all(|s| address::is_loopback(s));
+        let servers = &config.servers;
+        address::check_all(servers)
+            .map_err(|why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why))?;
+        let target =
+            address::target(servers).map_err(|why| Status::new(RpcStatusCode::UNAVAILABLE, why))?;
+        let one_elsewhere = matches!(&servers[..], [server] if !address::is_loopback(server));
         let builder = ChannelBuilder::new(queues.env())
-            // A proxy that the environment names is not for this machine's own programs.
-            .enable_http_proxy(!local)
+            // A proxy that the environment names is not for this machine's own programs, and the C
+            // core would ask it for all of several servers at once.
+            .enable_http_proxy(one_elsewhere)
             // Else a server that comes up late is noticed up to two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
             .max_reconnect_backoff(Duration::from_secs(1));

@@ -116,12 +116,22 @@ impl Client {
     /// from a tenth of a second to five seconds. A server that was never reached is tried again
     /// only if the client [waits](super::Config::wait).
     pub fn publish(&self, topic: Name, options: PublishOptions) -> Publisher {
+        self.publisher(topic, options, self.config.wait)
+    }
+
+    /// `reached` says whether a server that cannot be reached is worth trying again.
+    pub(super) fn publisher(
+        &self,
+        topic: Name,
+        options: PublishOptions,
+        reached: bool,
+    ) -> Publisher {
         let producer = options.producer.clone();
         let core = Core {
             client: self.clone(),
             topic,
             producer: producer.map_or_else(random_name, |name| name.as_str().to_owned()),
-            reached: self.config.wait,
+            reached,
             options,
             sequence: 0,
             published: None,

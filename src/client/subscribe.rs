@@ -138,16 +138,29 @@ type Item = Result<Received, SubscribeError>;
 
 impl Subscription {
     /// Waits until the place where it starts is known: what is published from now on comes after
-    /// it, or is it. Without this that is so from some time after the first poll on.
+    /// it, or is it. Without this that is so from some time after the first poll on. Does nothing
+    /// while a message is waited for.
     ///
     /// # Errors
     ///
-    /// [`SubscribeError::Ended`], and the subscription is over.
-    pub async fn begin(&mut self) -> Result<(), SubscribeError> {
+    /// The status that ends the subscription.
+    pub async fn begin(&mut self) -> Result<(), Status> {
         let Step::Idle(follower) = &mut self.0 else {
             return Ok(());
         };
         follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
+    }
+
+    /// Where the next message will be, as far as is known: from [`begin`](Self::begin) or the first
+    /// message on, but not while a message is waited for.
+    pub fn position(&self) -> Option<(Epoch, Offset)> {
+        match &self.0 {
+            Step::Idle(follower) => match follower.place {
+                Place::At(epoch, offset) => Some((epoch, offset)),
+                Place::Start(_) => None,
+            },
+            _ => None,
+        }
     }
 }
 
@@ -197,11 +210,21 @@ impl Client {
     /// and goes on at the next offset. A server that was never reached is tried again only if the
     /// client [waits](super::Config::wait).
     pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
+        self.subscription(topic, options, self.config.wait)
+    }
+
+    /// `reached` says whether a server that cannot be reached is worth trying again.
+    pub(super) fn subscription(
+        &self,
+        topic: Name,
+        options: SubscribeOptions,
+        reached: bool,
+    ) -> Subscription {
         let follower = Follower {
             client: self.clone(),
             topic,
             place: Place::Start(options.from),
-            reached: self.config.wait,
+            reached,
             options,
             call: None,
             backoff: Backoff::new(),
@@ -237,7 +260,7 @@ struct Call {
 }
 
 impl Follower {
-    async fn begin(&mut self) -> Result<(), SubscribeError> {
+    async fn begin(&mut self) -> Result<(), Status> {
         while let Err(status) = self.resolve().await {
             self.pause(status).await?;
         }
@@ -254,17 +277,17 @@ impl Follower {
                 self.place = Place::At(loss.now, loss.next);
                 return Some(Err(SubscribeError::Lost(loss)));
             }
-            if let Err(ended) = self.pause(status).await {
-                return Some(Err(ended));
+            if let Err(status) = self.pause(status).await {
+                return Some(Err(SubscribeError::Ended(status)));
             }
         }
     }
 
     /// Waits before the next try, if one is worth it.
-    async fn pause(&mut self, status: Status) -> Result<(), SubscribeError> {
+    async fn pause(&mut self, status: Status) -> Result<(), Status> {
         let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
         if !(unavailable && self.options.resume && self.reached) {
-            return Err(SubscribeError::Ended(status));
+            return Err(status);
         }
         let wait = self.backoff.next();
         (self.options.notice)(&status, wait);

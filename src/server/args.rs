@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Topics")]
     retention_age: Option<Duration>,
 
-    /// Have at most so many topics; idle empty ones make room for new ones
+    /// Have at most so many topics; empty ones that nobody has used for 10 s make room for new ones
     #[arg(long, value_name = "N", default_value_t = Limits::default().topics, help_heading = "Topics")]
     max_topics: usize,
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::{self, BoxFuture, FutureExt};
 
@@ -44,6 +44,8 @@ struct State {
     /// When the last message was received: the times in a log never go back, even if the
     /// machine's clock does.
     latest_time: SystemTime,
+    /// When somebody published, or came, or went.
+    used: Instant,
     closed: bool,
 }
 
@@ -55,6 +57,7 @@ impl Log {
             bytes: 0,
             producers: Producers::new(shared.limits.producers),
             latest_time: SystemTime::UNIX_EPOCH,
+            used: Instant::now(),
             closed: false,
         };
         Self {
@@ -76,9 +79,16 @@ impl Log {
         self.expire(&mut self.state(), SystemTime::now());
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.expire_now();
-        self.state().messages.is_empty()
+    /// Somebody uses it.
+    pub(super) fn touch(&self) {
+        self.state().used = Instant::now();
+    }
+
+    /// Whether it is empty and has not been used for so long.
+    pub(super) fn is_idle(&self, long: Duration) -> bool {
+        let mut state = self.state();
+        self.expire(&mut state, SystemTime::now());
+        state.messages.is_empty() && state.used.elapsed() >= long
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,6 +118,7 @@ impl Log {
         self.expire(&mut state, now);
         self.reserve(&state, fresh)?;
         state.latest_time = now;
+        state.used = Instant::now();
         let first = state.next();
         for data in fresh {
             state.bytes += cost(data);
@@ -353,5 +364,6 @@ impl Cursor for LogCursor {
 impl Drop for LogCursor {
     fn drop(&mut self) {
         self.log.waiters.leave(self.place);
+        self.log.touch();
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Shared {
 }
 
 struct Topics {
-    by_name: HashMap<Name, Named>,
+    by_name: HashMap<Name, Arc<Log>>,
     /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
     /// never lives the same epoch.
     epoch: u64,
@@ -63,12 +63,6 @@ struct Topics {
     /// When that was done last: at the limit every new name would ask for it.
     swept: Instant,
     closed: bool,
-}
-
-struct Named {
-    log: Arc<Log>,
-    /// When a call named it last.
-    used: Instant,
 }
 
 /// Not worth looking for idle topics among fewer.
@@ -101,7 +95,7 @@ impl Memory {
                 lock(&topics)
                     .by_name
                     .values()
-                    .for_each(|topic| topic.log.expire_now());
+                    .for_each(|log| log.expire_now());
             }
         };
         Self {
@@ -123,10 +117,8 @@ fn lock(topics: &Mutex<Topics>) -> MutexGuard<'_, Topics> {
 impl Topics {
     /// Drops topics that are empty and that nobody publishes to or follows.
     fn sweep(&mut self, idle: Duration) {
-        self.by_name.retain(|_, topic| {
-            let used = Arc::strong_count(&topic.log) > 1 || topic.used.elapsed() < idle;
-            used || !topic.log.is_empty()
-        });
+        self.by_name
+            .retain(|_, log| Arc::strong_count(log) > 1 || !log.is_idle(idle));
         self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
         self.swept = Instant::now();
     }
@@ -138,9 +130,9 @@ impl Store for Memory {
         if topics.closed {
             return Err(Error::Closed);
         }
-        if let Some(topic) = topics.by_name.get_mut(name) {
-            topic.used = Instant::now();
-            return Ok(topic.log.clone());
+        if let Some(log) = topics.by_name.get(name) {
+            log.touch();
+            return Ok(log.clone());
         }
         let limit = self.shared.limits.topics;
         let count = topics.by_name.len();
@@ -158,18 +150,14 @@ impl Store for Memory {
         topics.epoch += 1;
         let log = Log::new(name.clone(), Epoch(topics.epoch), self.shared.clone());
         let log = Arc::new(log);
-        let topic = Named {
-            log: log.clone(),
-            used: Instant::now(),
-        };
-        topics.by_name.insert(name.clone(), topic);
+        topics.by_name.insert(name.clone(), log.clone());
         Ok(log)
     }
 
     fn close(&self) {
         let mut topics = lock(&self.topics);
         topics.closed = true;
-        topics.by_name.values().for_each(|topic| topic.log.close());
+        topics.by_name.values().for_each(|log| log.close());
     }
 }
 

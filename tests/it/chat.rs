@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::process::{client, run, Server, CLIENT};
+use crate::support::process::{client, run, text, Server, CLIENT};
 use crate::support::terminal::Terminal;
 use crate::support::PATIENCE;
 
@@ -36,11 +36,12 @@ fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
     put(&server.address, "bob: hi, ann\nbob: are you there?\n");
     ann.wait_for(&["12", "bob: hi, ann", "bob: are you there?", "ann> half a"]);
     ann.press(" line\r");
-    ann.wait_for(&["ann> half a line", "ann: half a line", "ann>"]);
+    // The line is seen as everyone sees it.
+    ann.wait_for(&["bob: are you there?", "ann: half a line", "ann>"]);
 
     // The history of what was typed: the key that points up.
     ann.press("\x1b[A");
-    ann.wait_for(&["ann> half a line", "ann: half a line", "ann> half a line"]);
+    ann.wait_for(&["ann: half a line", "ann> half a line"]);
     ann.press("\x03");
     assert_eq!(ann.process.wait(PATIENCE).code(), Some(130));
 }
@@ -51,9 +52,45 @@ fn the_end_of_the_input_ends_a_conversation_when_everything_is_heard() {
     let mut ann = join(&server.address, "");
     ann.wait_for(&[">"]);
     ann.press("bye\r");
-    ann.wait_for(&["> bye", "bye", ">"]);
+    ann.wait_for(&["bye", ">"]);
     ann.press("\x04");
     assert_eq!(ann.process.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn what_is_typed_while_the_server_is_away_is_said_when_it_is_back() {
+    let mut server = Server::start(&[]);
+    let address = server.address.clone();
+    put(&address, "before\n");
+    let mut ann = join(&address, "--name ann");
+    ann.wait_for(&["before", "ann>"]);
+    server.process.0.kill().expect("killed");
+    server.process.wait(PATIENCE);
+    let told = |seen: &[&str]| seen.iter().any(|line| line.contains("; trying again in "));
+    ann.wait_until("a notice", told);
+    ann.press("hello\r");
+    let mut server = Server::start_at(&address, &[]);
+    ann.wait_for(&["ann: hello", "ann>"]);
+
+    // A line that waits for the server does not hold up who wants to leave.
+    server.process.0.kill().expect("killed");
+    server.process.wait(PATIENCE);
+    ann.press("lost\r");
+    ann.wait_until("notices", |seen| {
+        told(&seen[seen.len().saturating_sub(3)..])
+    });
+    ann.press("\x03");
+    assert_eq!(ann.process.wait(PATIENCE).code(), Some(130));
+}
+
+#[test]
+fn a_conversation_that_keeps_nothing_ends_all_the_same() {
+    let server = Server::start(&["--retention-messages", "0"]);
+    let mut all = client(&server.address, &["all", "--topic", "room"]);
+    let output = run(&mut all, b"gone at once\n");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("messages 0 to 0 are lost"), "{told}");
 }
 
 #[test]
@@ -72,6 +109,6 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
          server (server {})",
         server.address
     );
-    ann.wait_for(&["> half", &told, " echo"]);
+    ann.wait_for(&[&told, " echo"]);
     assert!(ann.process.wait(PATIENCE).success());
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddrV4;
 
 use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{
-    Balance, Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
+    Balance, Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError,
+    SubscribeOptions,
 };
 use greeter_stream::stream::Status;
 use greeter_stream::topic::{From, Name};
@@ -92,6 +93,14 @@ fn the_first_server_is_called_until_it_dies() {
     );
     assert_eq!(get.status.code(), Some(0), "{}", text(&get.stderr));
     assert_eq!(text(&get.stdout).lines().count(), 2);
+    // Or with one whose name nobody knows.
+    let unknown = ["--server", "no.such.invalid:1", "get", ""];
+    let get = run(&mut program(&two.address, &unknown), b"");
+    assert_eq!(get.status.code(), Some(0), "{}", text(&get.stderr));
+    // With several a URI is wrong usage.
+    let uri = ["--server", "unix:/x", "get", ""];
+    let get = run(&mut program(&two.address, &uri), b"");
+    assert_eq!(get.status.code(), Some(2), "{}", text(&get.stderr));
 }
 
 #[test]
@@ -130,6 +139,28 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
         .expect("more")
         .expect("not lost");
     assert_eq!((b.epoch, b.offset, &*b.data), (loss.now, 0, "b"));
+}
+
+#[test]
+fn a_conversation_that_moves_to_an_older_server_is_heard_to_its_end() {
+    let two = Server::start(&[]);
+    let mut one = Server::start(&[]);
+    let client = client_with(Config {
+        servers: vec![one.address.clone(), two.address.clone()],
+        ..Config::default()
+    });
+    let topic = Name::new("t").expect("a name");
+    let joined = soon("joined", client.join(topic, JoinOptions::default()));
+    let mut conversation = joined.expect("a server");
+    soon("said", conversation.send("a".to_owned())).expect("acknowledged");
+    one.process.0.kill().expect("killed");
+    one.process.wait(PATIENCE);
+    let lost = soon("said", conversation.send("b".to_owned())).expect_err("a is lost");
+    assert!(matches!(lost, PublishError::Lost { .. }), "{lost}");
+    soon("closed", conversation.close()).expect("acknowledged");
+    let heard: Vec<_> = soon("heard", conversation.collect());
+    let last = heard.last().expect("b").as_ref().expect("b");
+    assert_eq!((last.offset, &*last.data), (0, "b"));
 }
 
 #[test]

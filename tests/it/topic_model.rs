@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use futures::task::noop_waker_ref;
@@ -265,18 +265,28 @@ fn what_all_topics_keep_is_limited_and_given_back() {
 }
 
 #[test]
-fn an_idle_topic_is_kept_for_a_while() {
+fn an_idle_topic_is_kept_for_a_while_after_its_last_use() {
     let limits = Limits {
         topics: 1,
+        idle: Duration::from_secs(3),
         ..Limits::default()
     };
     let store = Memory::new(Retention::default(), limits);
     let name = |n: u32| Name::new(&format!("t{n}")).expect("a name");
-    let epoch = store.topic(&name(0)).expect("a topic").epoch();
-    // At the limit idle topics are looked for at most once a second: now the next time may come.
-    thread::sleep(Duration::from_millis(1_100));
-    assert!(store.topic(&name(1)).is_err(), "there is no room yet");
-    assert_eq!(store.topic(&name(0)).expect("a topic").epoch(), epoch);
+    let topic = store.topic(&name(0)).expect("a topic");
+    let epoch = topic.epoch();
+    let cursor = topic.subscribe(From::Latest).expect("a cursor");
+    thread::sleep(limits.idle);
+    drop(cursor);
+    let last_use = Instant::now();
+    drop(eventually(|| store.topic(&name(1))));
+    assert!(
+        last_use.elapsed() >= limits.idle,
+        "{:?}",
+        last_use.elapsed()
+    );
+    let again = eventually(|| store.topic(&name(0)));
+    assert_ne!(again.epoch(), epoch);
 }
 
 #[test]

@@ -71,7 +71,10 @@ fn walk_through(title: &str) {
             _ => {
                 wait(terminal, shown, Then::Prompt(&prompt));
                 terminal.press(&format!("{text}\r"));
-                shown.push(line.clone());
+                // What is typed at the client's prompt is shown as everyone sees it.
+                if mark == '$' {
+                    shown.push(line.clone());
+                }
             }
         }
         wait(terminal, shown, Then::Anything);

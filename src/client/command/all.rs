@@ -1,6 +1,7 @@
 //! `all`: AllStream between standard input and standard output; a conversation where it names a
 //! topic.
 
+use futures::channel::mpsc::unbounded;
 use futures::{future, Stream, StreamExt, TryStreamExt};
 
 use super::console::Console;
@@ -8,8 +9,8 @@ use super::input::{Input, InputError};
 use super::output::Output;
 use super::prompt::Prompt;
 use super::resume::{self, Follow};
-use super::Failure;
-use crate::client::{Client, Conversation, JoinOptions};
+use super::{Failure, SILENT_WAIT};
+use crate::client::{Client, JoinOptions};
 use crate::topic::{From, Name};
 
 /// So many messages of before are shown to somebody who types.
@@ -40,59 +41,59 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
 }
 
 /// Publishes the lines and prints the topic. At the end of the input it ends as soon as it has
-/// printed what it published itself.
+/// printed what was said by then.
 async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure> {
-    let prompt = match &args.name {
+    if client.config.wait {
+        // Before there is a prompt, because it is told that this takes long.
+        while !client.connected(SILENT_WAIT).await {}
+    }
+    let text = match &args.name {
         Some(name) => format!("{name}> "),
         None => "> ".to_owned(),
     };
-    match Prompt::open(prompt) {
+    match Prompt::open(text)? {
         Some(prompt) => {
-            let console = Console::above(prompt.above());
+            let (typed, lines) = unbounded();
             let output = Output::above(prompt.above(), args.json);
-            let joined = join(&client, &topic, &args, From::Last(SHOWN), &console).await?;
-            let (_terminal, lines) = prompt.lines()?;
-            talk(joined, topic, args, lines, output, console).await
+            let console = Console::above(prompt.above());
+            let talking = talk(
+                client,
+                topic,
+                args,
+                From::Last(SHOWN),
+                lines,
+                output,
+                console,
+            );
+            prompt.during(talking, typed).await
         }
         None => {
-            let console = Console::plain();
-            let output = Output::new(args.json);
-            let joined = join(&client, &topic, &args, From::Latest, &console).await?;
             let lines = Input::stdin().lines();
-            talk(joined, topic, args, lines, output, console).await
+            let (output, console) = (Output::new(args.json), Console::plain());
+            talk(client, topic, args, From::Latest, lines, output, console).await
         }
     }
 }
 
-async fn join(
-    client: &Client,
-    topic: &Name,
-    args: &Args,
-    from: From,
-    console: &Console,
-) -> Result<Conversation, Failure> {
-    let options = JoinOptions {
-        from: args.topic.from.unwrap_or(from),
-        producer: None,
-        resume: args.topic.resume,
-        notice: console.notice(),
-    };
-    Ok(client.join(topic.clone(), options).await?)
-}
-
 async fn talk(
-    conversation: Conversation,
+    client: Client,
     topic: Name,
     args: Args,
+    from: From,
     lines: impl Stream<Item = Result<String, InputError>>,
     output: Output,
     console: Console,
 ) -> Result<(), Failure> {
+    let options = JoinOptions {
+        from: args.topic.from.unwrap_or(from),
+        resume: args.topic.resume,
+        notice: console.notice(),
+    };
+    let (mut says, hears) = client.join(topic.clone(), options).await?.split();
     let prefix = args
         .name
         .map_or_else(String::new, |name| format!("{name}: "));
     let lines = lines.map_ok(move |line| format!("{prefix}{line}"));
-    let (mut says, hears) = conversation.split();
     let talking = async {
         match resume::publish(&mut says, lines.map_err(Failure::from), &console).await {
             // What was said since is still to be heard.

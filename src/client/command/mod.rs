@@ -41,8 +41,8 @@ const THREAD_STOPS_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    /// Call this server: HOST:PORT, several times for several servers; or once a gRPC target
-    /// such as dns:///HOST:PORT or unix:/PATH
+    /// Call this server: HOST:PORT, several times in a row for several servers; or once a gRPC
+    /// target such as dns:///HOST:PORT or unix:/PATH
     #[arg(
         long,
         global = true,
@@ -85,6 +85,11 @@ impl Args {
         if let Some(shell) = args.completions {
             crate::text::print_completions(shell, &mut Self::command());
         }
+        if let Err(why) = super::address::check_all(&args.server) {
+            Self::command()
+                .error(ErrorKind::ValueValidation, why)
+                .exit();
+        }
         args
     }
 }
@@ -117,7 +122,7 @@ enum Command {
     Get(get::Args),
     /// PutStream: send a file or standard input, a line a message, and print the answer
     Put(put::Args),
-    /// AllStream: send the lines of standard input, print what arrives
+    /// AllStream: send the lines of standard input, print what arrives; with --topic a conversation
     All(all::Args),
 }
 

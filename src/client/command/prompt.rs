@@ -1,64 +1,51 @@
 //! A prompt on the terminal, above which lines may be printed while one is typed.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use futures::channel::mpsc::{channel, Receiver, Sender};
-use futures::executor::block_on;
-use futures::{SinkExt, Stream};
-use rustix::termios::{tcgetattr, tcsetattr, OptionalActions, Termios};
-use rustyline::config::{BellStyle, Config};
-use rustyline::error::ReadlineError;
-use rustyline::history::MemHistory;
-use rustyline::{Editor, ExternalPrinter};
+use futures::channel::mpsc::{unbounded, UnboundedReceiver, UnboundedSender};
+use futures::future::{self, Either};
+use futures::{Future, StreamExt};
+use rustyline_async::{Readline, ReadlineError, ReadlineEvent, SharedWriter};
 
 use super::input::InputError;
+use super::Failure;
 
-/// Reads lines from the terminal, with editing and the history of this session.
+/// Reads lines from the terminal, with editing and the history of this session. The terminal is
+/// as it was when this is dropped.
 pub(super) struct Prompt {
-    editor: Editor<(), MemHistory>,
-    text: String,
+    readline: Readline,
+    writer: SharedWriter,
+    /// To be printed.
+    printed: UnboundedReceiver<Vec<u8>>,
     above: Above,
 }
 
 /// Prints above the prompt what is written between two flushes, which should be whole lines.
 #[derive(Clone)]
 pub(super) struct Above {
-    printer: Arc<Mutex<dyn ExternalPrinter + Send>>,
     text: Vec<u8>,
-}
-
-/// Leaves the terminal as it was found when it is dropped.
-pub(super) struct Terminal {
-    found: Termios,
-    typing: Arc<AtomicBool>,
+    printed: UnboundedSender<Vec<u8>>,
 }
 
 impl Prompt {
-    /// None where input and output are not both a terminal, or one that can do nothing but print.
-    pub(super) fn open(text: String) -> Option<Self> {
+    /// None where not both input and output are a terminal.
+    pub(super) fn open(text: String) -> Result<Option<Self>, InputError> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-            return None;
+            return Ok(None);
         }
-        let config = Config::builder()
-            .auto_add_history(true)
-            .bell_style(BellStyle::None)
-            // It would stay switched on when the program ends while a line is typed.
-            .bracketed_paste(false)
-            .build();
-        let history = MemHistory::with_config(&config);
-        let mut editor = Editor::with_history(config, history).ok()?;
-        let printer = editor.create_external_printer().ok()?;
-        Some(Self {
-            editor,
-            text,
+        let (mut readline, writer) = Readline::new(text).map_err(failed)?;
+        // Whoever has said something sees it as everyone does, in its place.
+        readline.should_print_line_on(false, false);
+        let (sender, printed) = unbounded();
+        Ok(Some(Self {
+            readline,
+            writer,
+            printed,
             above: Above {
-                printer: Arc::new(Mutex::new(printer)),
                 text: Vec::new(),
+                printed: sender,
             },
-        })
+        }))
     }
 
     /// Where to print while lines are typed.
@@ -66,47 +53,72 @@ impl Prompt {
         self.above.clone()
     }
 
-    /// The lines as they are typed, read by a thread of their own. The guard must live until
-    /// nothing more is printed.
-    pub(super) fn lines(
-        self,
-    ) -> io::Result<(
-        Terminal,
-        impl Stream<Item = Result<String, InputError>> + Send,
-    )> {
-        let typing = Arc::new(AtomicBool::new(false));
-        let terminal = Terminal {
-            found: tcgetattr(io::stdin())?,
-            typing: typing.clone(),
+    /// Does `work` while lines are typed, which go to `lines`.
+    pub(super) async fn during<W>(mut self, work: W, lines: Lines) -> Result<(), Failure>
+    where
+        W: Future<Output = Result<(), Failure>>,
+    {
+        let done = {
+            let typing = self.read(lines);
+            futures::pin_mut!(work, typing);
+            match future::select(work, typing).await {
+                Either::Left((done, _)) => done,
+                Either::Right((failed, _)) => Err(failed.into()),
+            }
         };
-        let (lines, receiver): (_, Receiver<_>) = channel(0);
-        thread::spawn(move || self.read(lines, &typing));
-        Ok((terminal, receiver))
+        while let Ok(text) = self.printed.try_recv() {
+            self.writer.write_all(&text)?;
+            self.readline.flush().map_err(failed)?;
+        }
+        self.readline.flush().map_err(failed)?;
+        done
     }
 
-    fn read(mut self, mut lines: Sender<Result<String, InputError>>, typing: &AtomicBool) {
+    /// Goes on behind the end of the input, because it prints as well.
+    async fn read(&mut self, lines: Lines) -> InputError {
+        let mut lines = Some(lines);
         loop {
-            typing.store(true, Ordering::SeqCst);
-            let line = self.editor.readline(&self.text);
-            typing.store(false, Ordering::SeqCst);
-            let line = match line {
-                Ok(line) => Ok(line),
-                Err(ReadlineError::Eof) => return,
-                Err(ReadlineError::Interrupted) => Err(InputError::Interrupted),
-                Err(e) => Err(InputError::Io {
-                    name: "the terminal".to_owned(),
-                    source: match e {
-                        ReadlineError::Io(e) => e,
-                        e => io::Error::other(e),
-                    },
-                }),
+            let event = {
+                // First, and so what is printed never fills its writer.
+                let reading = self.readline.readline();
+                futures::pin_mut!(reading);
+                match future::select(reading, self.printed.next()).await {
+                    Either::Left((event, _)) => event,
+                    Either::Right((text, _)) => {
+                        if let Err(source) = self.writer.write_all(&text.unwrap_or_default()) {
+                            return failed(source.into());
+                        }
+                        continue;
+                    }
+                }
             };
-            let over = line.is_err();
-            // The conversation is over when nobody takes it.
-            if block_on(lines.send(line)).is_err() || over {
-                return;
+            match event {
+                Ok(ReadlineEvent::Line(line)) if line.is_empty() => {}
+                Ok(ReadlineEvent::Line(line)) => {
+                    self.readline.add_history_entry(line.clone());
+                    if let Some(lines) = &lines {
+                        // Nobody takes it when all is over.
+                        let _ = lines.unbounded_send(Ok(line));
+                    }
+                }
+                Ok(ReadlineEvent::Eof) => lines = None,
+                Ok(ReadlineEvent::Interrupted) => return InputError::Interrupted,
+                Err(e) => return failed(e),
             }
         }
+    }
+}
+
+/// Where typed lines go.
+pub(super) type Lines = UnboundedSender<Result<String, InputError>>;
+
+fn failed(error: ReadlineError) -> InputError {
+    InputError::Io {
+        name: "the terminal".to_owned(),
+        source: match error {
+            ReadlineError::IO(e) => e,
+            e => io::Error::other(e),
+        },
     }
 }
 
@@ -117,19 +129,9 @@ impl Write for Above {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let text = String::from_utf8_lossy(&self.text).into_owned();
-        self.text.clear();
-        let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
-        printer.print(text).map_err(io::Error::other)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        if self.typing.load(Ordering::SeqCst) {
-            // The thread that reads is left behind, and with it the half-typed line.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.found);
-            let _ = writeln!(io::stdout());
-        }
+        let text = std::mem::take(&mut self.text);
+        // The prompt lives as long as what is printed above it.
+        let _ = self.printed.unbounded_send(text);
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Follow {
     pub(super) topic: Option<Name>,
 
     /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time)
-    /// [default: latest; -10 in a conversation that is typed]
+    /// [default: latest; of `all` on a terminal -10]
     #[arg(
         long,
         value_name = "WHERE",
@@ -83,7 +83,8 @@ pub(super) async fn publish(
     lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
 }
 
-/// Prints messages until they end, or `count` of them. Losses are told as they are found, and make it fail in the end.
+/// Prints messages until they end, or `count` of them. Losses are told as they are found, and make
+/// it fail in the end.
 pub(super) async fn print(
     topic: &Name,
     mut messages: impl Stream<Item = Result<Received, SubscribeError>> + Unpin,
