@@ -101,6 +101,8 @@ impl Client {
             // A proxy that the environment names is not for this machine's own programs, and the C
             // core would ask it for all of several servers at once.
             .enable_http_proxy(one_elsewhere)
+            // Else clients of the same server would share a connection.
+            .use_local_subchannel_pool(true)
             // Else a server that comes up late is noticed up to two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
             .max_reconnect_backoff(Duration::from_secs(1));

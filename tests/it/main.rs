@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod batching;
+mod bench;
 mod calls;
 mod chat;
 mod command_line;

@@ -1,6 +1,7 @@
 //! The client's command line: what each command does with the typed client.
 
 mod all;
+mod bench;
 mod console;
 mod demo;
 mod get;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use futures::future::{self, Either};
+use futures::future::{self, Either, Future};
 
 use super::{Balance, Client, Config, SubscribeError};
 use crate::stream::{Queues, Status};
@@ -124,6 +125,8 @@ enum Command {
     Put(put::Args),
     /// AllStream: send the lines of standard input, print what arrives; with --topic a conversation
     All(all::Args),
+    /// Put load on a server with topics, and measure it
+    Bench(bench::Args),
 }
 
 /// Why a command failed.
@@ -206,7 +209,7 @@ fn address(text: &str) -> Result<String, String> {
 /// See [`Failure`].
 pub fn run(args: Args) -> Result<(), Failure> {
     let Some(wanted) = args.command else {
-        let missing = "a command is missing: demo, get, put or all";
+        let missing = "a command is missing: demo, get, put, all or bench";
         let error = Args::command().error(ErrorKind::MissingSubcommand, missing);
         error.exit()
     };
@@ -217,13 +220,13 @@ pub fn run(args: Args) -> Result<(), Failure> {
         wait: args.wait,
     };
     let server = config.servers.join(", ");
-    let queues = Queues::start("queue", 1);
-    let client = Client::new(&queues, config)?;
-    let done = client.run(command(client.clone(), wanted));
-    drop(client);
-    if !queues.stop(THREAD_STOPS_WITHIN) {
-        log::warn!("a call is still running");
-    }
+    let done = match wanted {
+        Command::Demo(args) => on_one_queue(config, |client| demo::run(client, args)),
+        Command::Get(args) => on_one_queue(config, |client| get::run(client, args)),
+        Command::Put(args) => on_one_queue(config, |client| put::run(client, args)),
+        Command::All(args) => on_one_queue(config, |client| all::run(client, args)),
+        Command::Bench(args) => bench::run(&config, args),
+    };
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(Failure::Call(status)) => {
@@ -234,16 +237,26 @@ pub fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-async fn command(client: Client, command: Command) -> Result<(), Failure> {
-    let calls = client.clone();
-    let command = async {
-        match command {
-            Command::Demo(args) => demo::run(calls, args).await,
-            Command::Get(args) => get::run(calls, args).await,
-            Command::Put(args) => put::run(calls, args).await,
-            Command::All(args) => all::run(calls, args).await,
-        }
-    };
+/// Runs a command on the thread of a completion queue.
+fn on_one_queue<F>(config: Config, command: impl FnOnce(Client) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let queues = Queues::start("queue", 1);
+    let client = Client::new(&queues, config)?;
+    let done = client.run(unless_silent(client.clone(), command(client.clone())));
+    drop(client);
+    if !queues.stop(THREAD_STOPS_WITHIN) {
+        log::warn!("a call is still running");
+    }
+    done
+}
+
+/// Does what is to be done, and says if the server is waited for.
+async fn unless_silent(
+    client: Client,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let notice = async {
         if client.config.wait && !client.connected(SILENT_WAIT).await {
             // Standard error may be closed.

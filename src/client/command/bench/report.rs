@@ -1,0 +1,122 @@
+//! What a load came to.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use super::meter::Meter;
+use super::Work;
+use crate::client::Config;
+use crate::stream::Status;
+
+pub(super) struct Report {
+    work: Work,
+    servers: String,
+    connections: usize,
+    /// Messages or calls while it was measured.
+    count: u64,
+    latencies: Histogram<u64>,
+}
+
+/// The quantiles that are told, and their names.
+const QUANTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+
+impl Report {
+    pub(super) fn new(
+        work: Work,
+        config: &Config,
+        connections: usize,
+        meter: &Meter,
+    ) -> Result<Self, Status> {
+        Ok(Self {
+            work,
+            servers: config.servers.join(", "),
+            connections,
+            count: meter.measured.load(Ordering::Relaxed),
+            latencies: meter.latencies()?,
+        })
+    }
+
+    fn rate(&self) -> f64 {
+        self.count as f64 / self.work.load().duration.as_secs_f64()
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        let load = self.work.load();
+        let mut object = json!({
+            "work": self.work.name(),
+            "servers": self.servers,
+            "streams": load.streams,
+            "connections": self.connections,
+            "size": load.size,
+            "rate": self.work.rate(),
+            "seconds": load.duration.as_secs_f64(),
+            "count": self.count,
+            "per_second": self.rate(),
+        });
+        if !self.latencies.is_empty() {
+            let mut microseconds = json!({
+                "mean": self.latencies.mean(),
+                "max": self.latencies.max(),
+            });
+            for (quantile, name) in QUANTILES {
+                microseconds[name] = self.latencies.value_at_quantile(quantile).into();
+            }
+            object["latency_us"] = microseconds;
+        }
+        object.to_string()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let load = self.work.load();
+        let per_second = self.rate();
+        writeln!(
+            f,
+            "{}: {} streams on {} connections to {}, {} bytes a message, {:?} after {:?}",
+            self.work.name(),
+            load.streams,
+            self.connections,
+            self.servers,
+            load.size,
+            load.duration,
+            load.warmup,
+        )?;
+        match self.work {
+            Work::Calls(_) => writeln!(f, "{per_second:.0} calls/s, {} calls", self.count)?,
+            Work::Idle(_) => writeln!(
+                f,
+                "{} of {} streams received the message at the end",
+                self.count, load.streams
+            )?,
+            _ => writeln!(
+                f,
+                "{per_second:.0} messages/s, {:.1} MiB/s, {} messages",
+                per_second * f64::from(load.size) / f64::from(1 << 20),
+                self.count,
+            )?,
+        }
+        if self.latencies.is_empty() {
+            return Ok(());
+        }
+        let since = match self.work.rate() {
+            Some(_) => "from when it was to be sent",
+            None => "from when it was sent",
+        };
+        writeln!(f, "latency in ms, {since}:")?;
+        let milliseconds = |us: u64| us as f64 / 1e3;
+        for (quantile, name) in QUANTILES {
+            let latency = self.latencies.value_at_quantile(quantile);
+            writeln!(f, "  {name:6} {:10.3}", milliseconds(latency))?;
+        }
+        writeln!(
+            f,
+            "  {:6} {:10.3}",
+            "max",
+            milliseconds(self.latencies.max())
+        )
+    }
+}
