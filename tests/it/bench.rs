@@ -32,8 +32,15 @@ fn every_load_runs_and_says_what_it_came_to() {
         let measures_latency = !["get", "put"].contains(&work);
         assert_eq!(report.get("latency_us").is_some(), measures_latency);
     }
-    let report = bench(&server.address, &["idle", "--streams", "50"]);
+    let pid = server.process.0.id().to_string();
+    let report = bench(&server.address, &["idle", "--streams", "50", "--pid", &pid]);
     assert_eq!(report["count"], 50, "everyone has the one message");
+    let used = |name: &str| report["server"][name].as_f64().expect("a number");
+    assert!(
+        used("cpu_us") > 0.0 && used("memory_at_rest") > 1e6,
+        "{report}"
+    );
+    assert!(used("memory") <= used("peak_memory"), "{report}");
 }
 
 #[test]

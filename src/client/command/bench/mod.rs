@@ -2,6 +2,7 @@
 
 mod calls;
 mod meter;
+mod process;
 mod report;
 mod work;
 
@@ -18,10 +19,12 @@ use futures::future::{self, Either, Future};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use futures_timer::Delay;
+use grpcio::RpcStatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::meter::{Meter, Window};
-use self::report::Report;
+use self::process::Process;
+use self::report::{Cost, Report};
 use self::work::{Bench, Stream, STAMP};
 use super::{Failure, THREAD_STOPS_WITHIN};
 use crate::client::{Client, Config};
@@ -76,6 +79,10 @@ struct Load {
     /// Completion queues, and threads, of this client [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+
+    /// Tell what the server costs: the number of its process on this machine (Linux)
+    #[arg(long, value_name = "NUMBER")]
+    pid: Option<u32>,
 
     /// Print the result as a JSON object
     #[arg(long)]
@@ -144,6 +151,9 @@ pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
     });
     bench.publisher.run(bench.clone().prepare(work.clone()))?;
 
+    let server = load.pid.map(Process);
+    let usage = || server.map(Process::usage).transpose().map_err(no_process);
+    let at_rest = usage()?;
     let running: FuturesUnordered<_> = bench
         .streams(&work)
         .into_iter()
@@ -164,17 +174,32 @@ pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
         let window = Window::from_now(load.warmup, load.duration);
         let _ = meter.window.set(window);
         let _ = open.send(window);
-        progress(&meter, window).await;
+        progress(&meter, window.begin).await;
+        let before = usage()?;
+        progress(&meter, window.end).await;
+        let after = usage()?;
+        Ok::<_, Failure>(at_rest.zip(before).zip(after))
     };
     futures::pin_mut!(ended, measured);
-    // A stream that fails ends it early.
-    match block_on(future::select(ended, measured)) {
-        Either::Left((ended, _)) => ended?,
-        Either::Right(((), ended)) => block_on(ended)?,
-    }
+    let cost = match block_on(future::select(ended, measured)) {
+        Either::Left((ended, measured)) => {
+            // A stream that fails ends it early.
+            ended?;
+            block_on(measured)?
+        }
+        Either::Right((measured, ended)) => {
+            block_on(ended)?;
+            measured?
+        }
+    };
+    let cost = cost.map(|((at_rest, before), after)| Cost {
+        at_rest,
+        before,
+        after,
+    });
     drop(bench);
     let _ = queues.stop(THREAD_STOPS_WITHIN);
-    let report = Report::new(work.clone(), config, connections, &meter)?;
+    let report = Report::new(work.clone(), config, connections, &meter, cost)?;
     let mut out = io::stdout().lock();
     match load.json {
         true => writeln!(out, "{}", report.to_json())?,
@@ -193,21 +218,25 @@ fn start(client: &Client, stream: Stream) -> impl Future<Output = Result<(), Sta
     is_done.map(|done| done.unwrap_or_else(|_| Err(Status::internal("a stream panicked"))))
 }
 
-/// Shows on a terminal how it goes, until it is over.
-async fn progress(meter: &Meter, window: Window) {
-    let left = |until: Instant| until.saturating_duration_since(Instant::now());
-    let style = ProgressStyle::with_template("{bar:30} {msg}, {eta} left");
-    let bar = ProgressBar::new(left(window.end).as_millis() as u64);
-    let bar = match style {
+fn no_process(e: io::Error) -> Failure {
+    let why = format!("cannot see what the server's process uses: {e}; give its number with --pid");
+    Failure::Call(Status::new(RpcStatusCode::NOT_FOUND, why))
+}
+
+/// Shows on a terminal how it goes, until then.
+async fn progress(meter: &Meter, end: Instant) {
+    let left = || end.saturating_duration_since(Instant::now());
+    let bar = ProgressBar::new(left().as_millis() as u64);
+    let bar = match ProgressStyle::with_template("{bar:30} {msg}, {eta} left") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     };
-    let mut before = 0;
-    while !window.is_over() {
-        Delay::new(left(window.end).min(Duration::from_secs(1))).await;
+    let mut before = meter.count.load(Ordering::Relaxed);
+    while !left().is_zero() {
+        Delay::new(left().min(Duration::from_secs(1))).await;
         let count = meter.count.load(Ordering::Relaxed);
         bar.set_message(format!("{}/s", count - before));
-        bar.set_position(bar.length().unwrap_or(0) - left(window.end).as_millis() as u64);
+        bar.set_position(bar.length().unwrap_or(0) - left().as_millis() as u64);
         before = count;
     }
     bar.finish_and_clear();

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 
 use super::meter::Meter;
+use super::process::Usage;
 use super::Work;
 use crate::client::Config;
 use crate::stream::Status;
@@ -18,6 +19,15 @@ pub(super) struct Report {
     /// Messages or calls while it was measured.
     count: u64,
     latencies: Histogram<u64>,
+    cost: Option<Cost>,
+}
+
+/// What the server's process has used before anything was asked of it, and before and after it was
+/// measured.
+pub(super) struct Cost {
+    pub(super) at_rest: Usage,
+    pub(super) before: Usage,
+    pub(super) after: Usage,
 }
 
 /// The quantiles that are told, and their names.
@@ -29,6 +39,7 @@ impl Report {
         config: &Config,
         connections: usize,
         meter: &Meter,
+        cost: Option<Cost>,
     ) -> Result<Self, Status> {
         Ok(Self {
             work,
@@ -36,11 +47,18 @@ impl Report {
             connections,
             count: meter.measured.load(Ordering::Relaxed),
             latencies: meter.latencies()?,
+            cost,
         })
     }
 
     fn rate(&self) -> f64 {
         self.count as f64 / self.work.load().duration.as_secs_f64()
+    }
+
+    /// Processor time of the server for each message or call, in microseconds.
+    fn cpu_each(&self, cost: &Cost) -> f64 {
+        let cpu = cost.after.cpu.saturating_sub(cost.before.cpu);
+        cpu.as_secs_f64() * 1e6 / self.count as f64
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -65,6 +83,14 @@ impl Report {
                 microseconds[name] = self.latencies.value_at_quantile(quantile).into();
             }
             object["latency_us"] = microseconds;
+        }
+        if let Some(cost) = &self.cost {
+            object["server"] = json!({
+                "cpu_us": self.cpu_each(cost),
+                "memory_at_rest": cost.at_rest.memory,
+                "memory": cost.after.memory,
+                "peak_memory": cost.after.peak_memory,
+            });
         }
         object.to_string()
     }
@@ -98,6 +124,16 @@ impl fmt::Display for Report {
                 per_second * f64::from(load.size) / f64::from(1 << 20),
                 self.count,
             )?,
+        }
+        if let Some(cost) = &self.cost {
+            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            let (cpu, memory) = (self.cpu_each(cost), mib(cost.after.memory));
+            let (at_rest, peak) = (mib(cost.at_rest.memory), mib(cost.after.peak_memory));
+            writeln!(
+                f,
+                "server: {cpu:.2} us of processor time each; memory {memory:.1} MiB, {at_rest:.1} \
+                 before, {peak:.1} at most"
+            )?;
         }
         if self.latencies.is_empty() {
             return Ok(());
