@@ -75,6 +75,9 @@ pub(super) fn check(address: &str) -> Result<(), String> {
     if is_uri(address) {
         return Ok(());
     }
+    if address.contains(',') {
+        return wrong("has a comma: several servers are given one by one");
+    }
     match address.rsplit_once(':') {
         None => wrong("has no port"),
         Some(("", _)) => wrong("has no host"),
@@ -136,6 +139,7 @@ mod tests {
             ("::1:50052", "is an IPv6 address without brackets"),
             ("http://localhost:50052", "is the address of a web page"),
             ("a\0:1", "has a NUL character"),
+            ("a:1,b:2", "has a comma"),
         ] {
             let said = check(bad).unwrap_err();
             assert!(said.contains(why), "{bad}: {said}");

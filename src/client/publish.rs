@@ -266,7 +266,15 @@ impl Sink<String> for Publisher {
         }
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        ready!(self.poll_idle(cx))?;
+        if self.batch.is_empty() && self.published().is_none() {
+            // Whether there is a server is worth knowing, also of one who published nothing.
+            self.start_call();
+        }
         self.poll_flush(cx)
     }
 }

@@ -225,6 +225,7 @@ impl Client {
             topic,
             place: Place::Start(options.from),
             reached,
+            lost: false,
             options,
             call: None,
             backoff: Backoff::new(),
@@ -251,6 +252,8 @@ struct Follower {
     backoff: Backoff,
     /// Whether it is worth trying again.
     reached: bool,
+    /// Whether there was a loss since the last message.
+    lost: bool,
 }
 
 struct Call {
@@ -274,6 +277,11 @@ impl Follower {
                 Err(status) => status,
             };
             if let Some(loss) = self.loss(&status) {
+                // Servers that do not share the topic may be called in turn, for ever.
+                if self.lost {
+                    Delay::new(self.backoff.next()).await;
+                }
+                self.lost = true;
                 self.place = Place::At(loss.now, loss.next);
                 return Some(Err(SubscribeError::Lost(loss)));
             }
@@ -313,6 +321,7 @@ impl Follower {
         self.call = Some(call);
         self.place = Place::At(next.0, next.1);
         self.reached = true;
+        self.lost = false;
         self.backoff.reset();
         Ok(Some(Received {
             epoch,

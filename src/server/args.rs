@@ -67,7 +67,7 @@ pub struct Args {
     grace: Duration,
 
     /// Print completions for this shell and exit
-    #[arg(long, value_name = "SHELL", exclusive = true)]
+    #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
 }
 

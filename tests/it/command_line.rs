@@ -332,6 +332,8 @@ fn completions_are_scripts_that_know_the_flags() {
             command
                 .args(["--completions", shell])
                 .stdout(Stdio::piped());
+            // Of a shell whose start sets this.
+            command.env("GREETER_SERVER", "127.0.0.1:1");
             let output = run(&mut command, b"");
             assert_eq!(output.status.code(), Some(0));
             let script = text(&output.stdout);
@@ -342,9 +344,62 @@ fn completions_are_scripts_that_know_the_flags() {
             }
             if shell == "bash" {
                 let mut check = Command::new("bash");
-                let checked = run(check.arg("-n").stderr(Stdio::piped()), script.as_bytes());
-                assert!(checked.status.success(), "{}", text(&checked.stderr));
+                // What bash calls at `greeter-client get --no-f` and a press of Tab.
+                let press = "COMP_WORDS=(greeter-client get --no-f); COMP_CWORD=2; \
+                    _greeter__client greeter-client --no-f get; echo \"${COMPREPLY[@]}\"";
+                let press = if program == CLIENT {
+                    press
+                } else {
+                    "echo --no-follow"
+                };
+                let input = format!("{script}\n{press}\n");
+                let checked = run(
+                    check.stdout(Stdio::piped()).stderr(Stdio::piped()),
+                    input.as_bytes(),
+                );
+                assert_eq!(text(&checked.stderr), "");
+                assert_eq!(text(&checked.stdout), "--no-follow\n");
             }
         }
     }
+}
+
+#[test]
+fn nothing_to_publish_is_told_to_the_server_all_the_same() {
+    let nobody = run(&mut client("127.0.0.1:1", &["put", "--topic", "t"]), b"");
+    assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stdout));
+    assert!(text(&nobody.stderr).contains("UNAVAILABLE"));
+    let server = Server::start(&[]);
+    let nothing = run(&mut client(&server.address, &["put", "--topic", "t"]), b"");
+    assert_eq!(nothing.status.code(), Some(0));
+    let receipt = text(&nothing.stdout);
+    assert!(
+        receipt.contains(r#""accepted":0"#) && !receipt.contains(r#""epoch":null"#),
+        "{receipt}"
+    );
+}
+
+#[test]
+fn a_line_that_is_too_long_with_its_name_is_named() {
+    let server = Server::start(&[]);
+    // 4 MiB, less 5 bytes around the text.
+    let longest = 4 * 1024 * 1024 - 5;
+    let all = ["all", "--topic", "t", "--name", "ann"];
+    let line = |length: usize| "x".repeat(length) + "\n";
+    let fits = run(
+        &mut client(&server.address, &all),
+        line(longest - "ann: ".len()).as_bytes(),
+    );
+    assert_eq!(fits.status.code(), Some(0), "{}", text(&fits.stderr));
+    let too_long = run(
+        &mut client(&server.address, &all),
+        line(longest - "ann: ".len() + 1).as_bytes(),
+    );
+    assert_eq!(too_long.status.code(), Some(1));
+    let told = "line 1 of standard input is longer than 4194294 bytes";
+    assert!(
+        text(&too_long.stderr).contains(told),
+        "{}",
+        text(&too_long.stderr)
+    );
 }

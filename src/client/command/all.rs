@@ -68,11 +68,17 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
             prompt.during(talking, typed).await
         }
         None => {
-            let lines = Input::stdin().lines();
+            let lines = Input::stdin().with_room(prefix(&args).len()).lines();
             let (output, console) = (Output::new(args.json), Console::plain());
             talk(client, topic, args, From::Latest, lines, output, console).await
         }
     }
+}
+
+/// What is put before each line.
+fn prefix(args: &Args) -> String {
+    let name = args.name.as_ref();
+    name.map_or_else(String::new, |name| format!("{name}: "))
 }
 
 async fn talk(
@@ -90,9 +96,7 @@ async fn talk(
         notice: console.notice(),
     };
     let (mut says, hears) = client.join(topic.clone(), options).await?.split();
-    let prefix = args
-        .name
-        .map_or_else(String::new, |name| format!("{name}: "));
+    let prefix = prefix(&args);
     let lines = lines.map_ok(move |line| format!("{prefix}{line}"));
     let talking = async {
         match resume::publish(&mut says, lines.map_err(Failure::from), &console).await {

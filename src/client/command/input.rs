@@ -46,6 +46,8 @@ pub enum InputError {
         name: String,
         /// The number of the line, from 1.
         line: u64,
+        /// The most that fits, in bytes.
+        limit: u64,
     },
     /// Somebody typed Ctrl-C.
     Interrupted,
@@ -65,9 +67,9 @@ impl fmt::Display for InputError {
                  on was sent",
                 valid_bytes + 1
             ),
-            Self::TooLong { name, line } => write!(
+            Self::TooLong { name, line, limit } => write!(
                 f,
-                "line {line} of {name} is longer than {MAX_LINE_BYTES} bytes, the most that fits \
+                "line {line} of {name} is longer than {limit} bytes, the most that fits \
                  a message; nothing from this line on was sent"
             ),
             Self::Interrupted => f.write_str("interrupted"),
@@ -90,6 +92,8 @@ pub(super) struct Input {
     /// Of a regular file.
     pub(super) bytes: Option<u64>,
     stdin: bool,
+    /// The longest line, in bytes.
+    limit: u64,
     reader: Box<dyn Read + Send>,
 }
 
@@ -99,6 +103,7 @@ impl Input {
             name: "standard input".to_owned(),
             bytes: None,
             stdin: true,
+            limit: MAX_LINE_BYTES,
             reader: Box::new(io::stdin()),
         }
     }
@@ -117,9 +122,16 @@ impl Input {
         Ok(Self {
             bytes: about.is_file().then_some(about.len()),
             stdin: false,
+            limit: MAX_LINE_BYTES,
             reader: Box::new(file),
             name,
         })
+    }
+
+    /// Leaves room for so many bytes that each line gets in addition.
+    pub(super) fn with_room(mut self, bytes: usize) -> Self {
+        self.limit = MAX_LINE_BYTES.saturating_sub(bytes as u64);
+        self
     }
 
     /// Whether a person types it.
@@ -140,6 +152,7 @@ impl Input {
         let mut lines = Lines {
             name: self.name,
             number: 0,
+            limit: self.limit,
             ended: false,
         };
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -169,6 +182,7 @@ struct Lines {
     name: String,
     /// Of the line read last, from 1.
     number: u64,
+    limit: u64,
     /// A terminal can be read on after its end, which is not meant.
     ended: bool,
 }
@@ -181,7 +195,7 @@ impl Lines {
         self.number += 1;
         let mut line = Vec::new();
         // One more for the line feed, and one more to see that a line is too long.
-        if let Err(source) = reader.take(MAX_LINE_BYTES + 2).read_until(b'\n', &mut line) {
+        if let Err(source) = reader.take(self.limit + 2).read_until(b'\n', &mut line) {
             return Some(Err(InputError::Io {
                 name: self.name.clone(),
                 source,
@@ -194,10 +208,11 @@ impl Lines {
             Some(b'\n') => drop(line.pop()),
             _ => self.ended = true,
         }
-        if line.len() as u64 > MAX_LINE_BYTES {
+        if line.len() as u64 > self.limit {
             return Some(Err(InputError::TooLong {
                 name: self.name.clone(),
                 line: self.number,
+                limit: self.limit,
             }));
         }
         Some(String::from_utf8(line).map_err(|e| InputError::NotUtf8 {
@@ -217,6 +232,7 @@ mod tests {
             name: "test".to_owned(),
             bytes: None,
             stdin: false,
+            limit: MAX_LINE_BYTES,
             reader: Box::new(io::Cursor::new(bytes)),
         };
         let lines = input.lines().map(|line| line.map_err(|e| e.to_string()));

@@ -72,7 +72,7 @@ pub struct Args {
     wait: bool,
 
     /// Print completions for this shell and exit
-    #[arg(long, value_name = "SHELL", exclusive = true)]
+    #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
 
     #[command(subcommand)]

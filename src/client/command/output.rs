@@ -9,7 +9,7 @@ use serde_json::json;
 use super::prompt::Above;
 use super::Failure;
 use crate::client::Received;
-use crate::text::escaped;
+use crate::text::{self, escaped};
 use crate::topic::Name;
 
 /// Messages, one a line: as they are for a program, with control characters escaped on a
@@ -52,7 +52,7 @@ impl Output {
         match self.form {
             Form::Raw => writeln!(self.out, "{data}"),
             Form::Escaped => writeln!(self.out, "{}", escaped(data)),
-            Form::Json => writeln!(self.out, "{}", json!({ "data": data })),
+            Form::Json => writeln!(self.out, "{}", text::json(&json!({ "data": data }))),
         }?;
         self.out.flush()
     }
@@ -71,7 +71,7 @@ impl Output {
             "time": time.as_millis() as f64 / 1000.0,
             "data": message.data,
         });
-        writeln!(self.out, "{object}")?;
+        writeln!(self.out, "{}", text::json(&object))?;
         self.out.flush()
     }
 
