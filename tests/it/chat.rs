@@ -58,6 +58,29 @@ fn the_end_of_the_input_ends_a_conversation_when_everything_is_heard() {
 }
 
 #[test]
+fn what_is_pasted_is_said_line_by_line() {
+    let server = Server::start_quiet(&[]);
+    let mut ann = join(&server.address, "--name ann");
+    ann.wait_for(&["ann>"]);
+    let lines: Vec<_> = (1..=300).map(|n| format!("line {n} of 300")).collect();
+    ann.press(&(lines.join("\r") + "\r"));
+    ann.wait_for(&["ann: line 300 of 300", "ann>"]);
+    let all = [
+        "get",
+        "--topic",
+        "room",
+        "--from",
+        "earliest",
+        "--no-follow",
+    ];
+    let said = run(&mut client(&server.address, &all), b"");
+    let said = text(&said.stdout)
+        .lines()
+        .map(|line| line.trim_start_matches("ann: "));
+    assert!(said.eq(&lines));
+}
+
+#[test]
 fn what_is_typed_while_the_server_is_away_is_said_when_it_is_back() {
     let mut server = Server::start(&[]);
     let address = server.address.clone();
