@@ -23,6 +23,7 @@ die() {
 have() {
   case $1 in
     openssl) pkg-config --exists openssl 2>/dev/null ;;
+    grpc++) pkg-config --exists grpc++ protobuf 2>/dev/null && command -v grpc_cpp_plugin >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -36,6 +37,9 @@ package() { # thing, system
     openssl-fedora) echo openssl-devel ;;
     openssl-macos) echo openssl@3 ;;
     go-debian) echo golang-go ;;
+    grpc++-debian) echo libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc ;;
+    grpc++-fedora) echo grpc-devel protobuf-devel grpc-plugins ;;
+    grpc++-macos) echo grpc protobuf ;;
     go-fedora) echo golang ;;
     *) echo "$1" ;;
   esac

@@ -22,7 +22,7 @@ fn bench(server: &str, args: &[&str]) -> Value {
 fn every_load_runs_and_says_what_it_came_to() {
     let server = Server::start_quiet(&[]);
     for work in ["get", "put", "ping", "fan", "calls"] {
-        let streams = ["--streams", "4", "--connections", "2", "--size", "100"];
+        let streams = ["--streams", "4", "--connections", "2", "--size", "100000"];
         let report = bench(&server.address, &[&[work][..], &streams].concat());
         assert_eq!(report["work"], work);
         let figure = |name: &str| report[name].as_f64().expect("a number");

@@ -192,7 +192,8 @@ impl Bench {
             let bench = self.clone();
             async move {
                 let delivered = || bench.meter.count.load(Ordering::Relaxed) / subscribers;
-                while bench.rate.is_none() && delivered() + AHEAD < n as u64 {
+                let is_ahead = || delivered() + AHEAD < n as u64 && !window.is_over();
+                while bench.rate.is_none() && is_ahead() {
                     Delay::new(Duration::from_millis(1)).await;
                 }
                 Ok(bench.message(at))
@@ -256,8 +257,9 @@ impl Bench {
     /// A message that says when it was to be sent.
     fn message(&self, at: Instant) -> StreamReqData {
         let nanoseconds = at.saturating_duration_since(self.began).as_nanos();
-        let filler = self.size - STAMP;
-        request(format!("{nanoseconds:0STAMP$x}{:.<filler$}", ""))
+        let mut text = format!("{nanoseconds:0STAMP$x}");
+        text.extend(std::iter::repeat_n('.', self.size - STAMP));
+        request(text)
     }
 
     /// What a message says.
