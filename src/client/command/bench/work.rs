@@ -46,7 +46,8 @@ const FILL_BYTES: usize = 32 * 1024 * 1024;
 
 /// At full speed the publisher is so far ahead of its subscribers at most: else they fall off the
 /// topic's tail.
-const AHEAD: u64 = 10_000;
+const AHEAD_MESSAGES: u64 = 10_000;
+const AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long after the end a stream may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -188,11 +189,12 @@ impl Bench {
     /// The publisher of `fan`.
     async fn publish(self: Arc<Self>, subscribers: u64) -> Result<(), Status> {
         let window = self.ready().await?;
+        let most = (AHEAD_BYTES / self.size as u64).clamp(1, AHEAD_MESSAGES);
         let messages = self.times(window).enumerate().then(|(n, at)| {
             let bench = self.clone();
             async move {
                 let delivered = || bench.meter.count.load(Ordering::Relaxed) / subscribers;
-                let is_ahead = || delivered() + AHEAD < n as u64 && !window.is_over();
+                let is_ahead = || delivered() + most < n as u64 && !window.is_over();
                 while bench.rate.is_none() && is_ahead() {
                     Delay::new(Duration::from_millis(1)).await;
                 }
