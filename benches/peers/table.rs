@@ -71,7 +71,11 @@ fn value(report: &Value, figure: usize) -> Option<f64> {
         }
         // Of `idle` the only message is not the point.
         _ if report["work"] == "idle" => None,
-        path if path.starts_with("/latency_us") => Some(number(path)? / 1e3),
+        // At full speed it is how far ahead the publisher may be.
+        path if path.starts_with("/latency_us") => match report["work"] == "fan" {
+            true if report["rate"].is_null() => None,
+            _ => Some(number(path)? / 1e3),
+        },
         path => number(path),
     }
 }
