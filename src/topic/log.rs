@@ -22,6 +22,10 @@ use super::{
 const READ_AHEAD_MESSAGES: usize = 64;
 const READ_AHEAD_BYTES: usize = 16 * 1024;
 
+/// When nothing happened for so long, a message is the only one of its time: at full speed the
+/// next comes within a few microseconds.
+const QUIET: Duration = Duration::from_micros(50);
+
 #[derive(Debug)]
 pub(super) struct Log {
     name: Name,
@@ -72,7 +76,7 @@ impl Log {
 
     pub(super) fn close(&self) {
         self.state().closed = true;
-        self.shared.notifier.notify(&self.waiters);
+        self.shared.notifier.notify(&self.waiters, false);
     }
 
     pub(super) fn expire_now(&self) {
@@ -118,7 +122,8 @@ impl Log {
         self.expire(&mut state, now);
         self.reserve(&state, fresh)?;
         state.latest_time = now;
-        state.used = Instant::now();
+        let before = std::mem::replace(&mut state.used, Instant::now());
+        let quiet = state.used.duration_since(before) >= QUIET;
         let first = state.next();
         for data in fresh {
             state.bytes += cost(data);
@@ -131,7 +136,7 @@ impl Log {
         self.retain(&mut state, now);
         self.next.store(state.next(), Ordering::SeqCst);
         drop(state);
-        self.shared.notifier.notify(&self.waiters);
+        self.shared.notifier.notify(&self.waiters, quiet);
         let stored = fresh.len() as u64;
         Ok(Appended {
             first: (stored > 0).then_some(first),

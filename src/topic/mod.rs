@@ -21,7 +21,8 @@
 //! - beyond the end it never is: a start there is [`Error::OutOfRange`] as well;
 //! - when the hub closes, it ends with [`Error::Closed`].
 //!
-//! A **publisher** appends and goes on; waking the subscribers is another thread's work. With a
+//! A **publisher** appends and goes on; waking the subscribers is another thread's work, but for
+//! one or two of them on a quiet topic. With a
 //! **producer** name and a sequence number a message is appended once however often it is sent:
 //! the topic knows the next number it expects of each producer, takes what has a lower one for a
 //! repetition and refuses what has a higher one. Of a producer that it does not know it takes any

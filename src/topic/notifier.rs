@@ -1,7 +1,8 @@
 //! Wakes subscribers, on a thread of its own.
 //!
 //! A publisher only says that there is something new. Waking a thousand subscribers takes longer
-//! than appending a message; while one round of wakes runs, the next messages gather.
+//! than appending a message; while one round of wakes runs, the next messages gather. One or two
+//! are woken by the publisher itself, unless messages come one upon the other.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,9 @@ pub(super) struct Waiters {
     /// Whether the notifier has been told and has not come by yet.
     told: AtomicBool,
 }
+
+/// So many subscribers are few: each costs a publisher no more than the notifier does.
+const FEW: usize = 2;
 
 impl Waiters {
     /// A place to wait at, to be given back with [`leave`](Self::leave).
@@ -87,8 +91,12 @@ impl Notifier {
         Self(sender)
     }
 
-    /// Has those who wait woken, soon.
-    pub(super) fn notify(&self, waiters: &Arc<Waiters>) {
+    /// Has those who wait woken, soon; or at once, on this thread, where that costs less: there are
+    /// only a few, and it is `quiet`, so that nothing would gather meanwhile.
+    pub(super) fn notify(&self, waiters: &Arc<Waiters>, quiet: bool) {
+        if quiet && waiters.waiting.load(Ordering::SeqCst) && waiters.places().len() <= FEW {
+            return waiters.wake();
+        }
         if waiters.waiting.load(Ordering::SeqCst) && !waiters.told.swap(true, Ordering::SeqCst) {
             // The thread lives as long as the sender.
             let _ = self.0.send(waiters.clone());
