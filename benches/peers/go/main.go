@@ -8,8 +8,6 @@
 // goroutine a subscriber, a mutex and a channel a topic.
 package main
 
-//go:generate protoc --proto_path=../../../proto --go_out=proto --go-grpc_out=proto --go-grpc_opt=require_unimplemented_servers=false greeter.proto
-
 import (
 	"context"
 	"encoding/json"
@@ -29,7 +27,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"hub/proto"
+	"start/new_stream/proto"
 )
 
 const (
