@@ -12,7 +12,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStream, TryStreamExt};
-use grpcio::{CallOption, ChannelBuilder, LbPolicy, RpcStatusCode};
+use grpcio::{CallOption, ChannelBuilder, LbPolicy, MetadataBuilder, RpcStatusCode};
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
@@ -186,6 +186,15 @@ impl Client {
     /// Connects, where that is needed, and waits for it; says whether it is done within `limit`.
     pub async fn connected(&self, limit: Duration) -> bool {
         self.client.channel().wait_for_connected(limit).await
+    }
+
+    /// The options of a call with this metadata.
+    fn options_with(&self, metadata: &[(&str, &str)]) -> Result<CallOption, Status> {
+        let mut headers = MetadataBuilder::with_capacity(metadata.len());
+        for (key, value) in metadata {
+            headers.add_str(key, value)?;
+        }
+        Ok(self.options().headers(headers.build()))
     }
 
     fn options(&self) -> CallOption {

@@ -9,7 +9,7 @@ use std::task::{ready, Context, Poll};
 use futures::future::BoxFuture;
 use futures::{stream, FutureExt, Sink};
 use futures_timer::Delay;
-use grpcio::{MetadataBuilder, RpcStatusCode};
+use grpcio::RpcStatusCode;
 
 use super::backoff::Backoff;
 use super::subscribe::Notice;
@@ -323,11 +323,11 @@ impl Core {
 
     /// One call; what its receipt says.
     async fn call(&self, batch: &[String]) -> Result<Published, Status> {
-        let mut metadata = MetadataBuilder::with_capacity(3);
-        metadata.add_str("topic", self.topic.as_str())?;
-        metadata.add_str("producer", &self.producer)?;
-        metadata.add_str("sequence", &self.sequence.to_string())?;
-        let options = self.client.options().headers(metadata.build());
+        let options = self.client.options_with(&[
+            ("topic", self.topic.as_str()),
+            ("producer", &self.producer),
+            ("sequence", &self.sequence.to_string()),
+        ])?;
         let requests = stream::iter(
             batch
                 .iter()

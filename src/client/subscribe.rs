@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, TryStreamExt};
 use futures_timer::Delay;
-use grpcio::{CallOption, Metadata, MetadataBuilder, RpcStatusCode};
+use grpcio::{Metadata, RpcStatusCode};
 
 use super::backoff::Backoff;
 use super::Client;
@@ -396,20 +396,17 @@ impl Follower {
     }
 
     fn get(&self, from: From, follow: bool) -> Result<Responses<StreamResData>, Status> {
-        let mut metadata = MetadataBuilder::new();
-        metadata.add_str("topic", self.topic.as_str())?;
-        metadata.add_str("from", &from.to_string())?;
-        if let From::Offset(_, Some(epoch)) = from {
-            metadata.add_str("epoch", &epoch.to_string())?;
-        }
-        if !follow {
-            metadata.add_str("follow", "false")?;
-        }
-        let options = self.client.options().headers(metadata.build());
-        self.call(options)
-    }
-
-    fn call(&self, options: CallOption) -> Result<Responses<StreamResData>, Status> {
+        let (place, epoch) = (
+            from.to_string(),
+            match from {
+                From::Offset(_, Some(epoch)) => Some(epoch.to_string()),
+                _ => None,
+            },
+        );
+        let mut metadata = vec![("topic", self.topic.as_str()), ("from", &place)];
+        metadata.extend(epoch.as_deref().map(|epoch| ("epoch", epoch)));
+        metadata.extend((!follow).then_some(("follow", "false")));
+        let options = self.client.options_with(&metadata)?;
         let request = StreamReqData::default();
         client::server_streaming(&self.client.client, GET_STREAM, &request, options)
     }

@@ -276,6 +276,7 @@ fn an_idle_topic_is_kept_for_a_while_after_its_last_use() {
     let topic = store.topic(&name(0)).expect("a topic");
     let epoch = topic.epoch();
     let cursor = topic.subscribe(From::Latest).expect("a cursor");
+    // A use that is longer than idle topics are kept: nothing else than time has to pass.
     thread::sleep(limits.idle);
     drop(cursor);
     let last_use = Instant::now();

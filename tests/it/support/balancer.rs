@@ -5,10 +5,7 @@ use std::net::SocketAddrV4;
 use futures::SinkExt;
 use futures::{stream, StreamExt};
 use greeter_stream::stream::Queues;
-use grpcio::{
-    DuplexSink, RequestStream, RpcContext, ServerBuilder, ServerCredentials, ServiceBuilder,
-    WriteFlags,
-};
+use grpcio::{DuplexSink, RequestStream, RpcContext, ServiceBuilder, WriteFlags};
 
 use super::raw;
 
@@ -35,14 +32,7 @@ pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
         .add_duplex_streaming_handler(&raw::method(path), accept)
         .build();
     let queues = Queues::start("balancer", 1);
-    let mut server = ServerBuilder::new(queues.env())
-        .register_service(service)
-        .build()
-        .expect("server");
-    let port = server
-        .add_listening_port("127.0.0.1:0", ServerCredentials::insecure())
-        .expect("free port");
-    server.start();
+    let (server, port) = super::service::listen(&queues, service);
     Balancer {
         port,
         _server: server,

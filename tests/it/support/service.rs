@@ -19,6 +19,17 @@ pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder)
     let queues = Queues::start("served", threads);
     let drain = Drain::new();
     let service = add(ServiceBuilder::new(&drain)).build();
+    let (server, port) = listen(&queues, service);
+    Served {
+        address: format!("127.0.0.1:{port}"),
+        _server: server,
+        _drain: drain,
+        _queues: queues,
+    }
+}
+
+/// A server on a free port.
+pub fn listen(queues: &Queues, service: grpcio::Service) -> (grpcio::Server, u16) {
     let mut server = ServerBuilder::new(queues.env())
         .register_service(service)
         .build()
@@ -27,12 +38,7 @@ pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder)
         .add_listening_port("127.0.0.1:0", ServerCredentials::insecure())
         .expect("free port");
     server.start();
-    Served {
-        address: format!("127.0.0.1:{port}"),
-        _server: server,
-        _drain: drain,
-        _queues: queues,
-    }
+    (server, port)
 }
 
 /// Tells a test how each call ended.

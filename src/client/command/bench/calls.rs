@@ -1,21 +1,12 @@
 //! The calls of a load, with nothing around them that would cost as much as they do.
 
 use futures::TryStream;
-use grpcio::{CallOption, MetadataBuilder};
 
 use crate::client::{request, Client};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use crate::stream::client::{self, Conversation, Responses};
 use crate::stream::Status;
-
-fn options(client: &Client, metadata: &[(&str, &str)]) -> Result<CallOption, Status> {
-    let mut headers = MetadataBuilder::with_capacity(metadata.len());
-    for (key, value) in metadata {
-        headers.add_str(key, value)?;
-    }
-    Ok(client.options().headers(headers.build()))
-}
 
 /// GetStream from the earliest message on.
 pub(super) fn get(
@@ -25,7 +16,7 @@ pub(super) fn get(
 ) -> Result<Responses<StreamResData>, Status> {
     let follow = if follow { "true" } else { "false" };
     let metadata = [("topic", topic), ("from", "earliest"), ("follow", follow)];
-    let options = options(client, &metadata)?;
+    let options = client.options_with(&metadata)?;
     client::server_streaming(&client.client, GET_STREAM, &request(String::new()), options)
 }
 
@@ -34,7 +25,7 @@ pub(super) async fn put<S>(client: &Client, topic: &str, messages: S) -> Result<
 where
     S: TryStream<Ok = StreamReqData, Error = Status>,
 {
-    let options = options(client, &[("topic", topic)])?;
+    let options = client.options_with(&[("topic", topic)])?;
     let receipt: StreamResData =
         client::client_streaming(&client.client, PUT_STREAM, messages, options).await?;
     Ok(receipt.data)
@@ -49,6 +40,6 @@ pub(super) fn all<S>(
 where
     S: TryStream<Ok = StreamReqData, Error = Status> + Send + 'static,
 {
-    let options = options(client, &[("topic", topic)])?;
+    let options = client.options_with(&[("topic", topic)])?;
     client::duplex(&client.client, ALL_STREAM, messages, options)
 }

@@ -16,7 +16,7 @@ use super::calls;
 use super::meter::{Meter, Window};
 use super::Work;
 use crate::client::{request, Client};
-use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::generated::greeter::StreamReqData;
 use crate::stream::Status;
 
 /// What the streams of a load have in common.
@@ -140,9 +140,10 @@ impl Bench {
         let mut times = Box::pin(self.times(window));
         while let Some(at) = times.next().await {
             // It is received by the conversation, which is polled next.
-            let _ = says.unbounded_send(Ok(self.message(at)));
+            let message = self.message(at);
+            let _ = says.unbounded_send(Ok(message.clone()));
             let answer = conversation.try_next().await?.ok_or_else(ended)?;
-            if self.sent(&answer)? != self.sent(&self.message(at))? {
+            if answer.data != message.data {
                 return Err(lost("another message came back than was sent".to_owned()));
             }
             self.meter.record(at, n);
@@ -158,7 +159,7 @@ impl Bench {
         let following = async {
             loop {
                 let message = feed.try_next().await?.ok_or_else(ended)?;
-                self.meter.record(self.sent(&message)?, n);
+                self.meter.record(self.sent(&message.data)?, n);
             }
         };
         futures::pin_mut!(following);
@@ -265,27 +266,11 @@ impl Bench {
     }
 
     /// What a message says.
-    fn sent(&self, message: &impl Data) -> Result<Instant, Status> {
-        let stamp = message.data().get(..STAMP);
+    fn sent(&self, data: &str) -> Result<Instant, Status> {
+        let stamp = data.get(..STAMP);
         let nanoseconds = stamp.and_then(|stamp| u64::from_str_radix(stamp, 16).ok());
         let sent = nanoseconds.map(|n| self.began + Duration::from_nanos(n));
         sent.ok_or_else(|| lost("a message came that was not sent".to_owned()))
-    }
-}
-
-trait Data {
-    fn data(&self) -> &str;
-}
-
-impl Data for StreamReqData {
-    fn data(&self) -> &str {
-        &self.data
-    }
-}
-
-impl Data for StreamResData {
-    fn data(&self) -> &str {
-        &self.data
     }
 }
 
