@@ -123,7 +123,10 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
         "sh -c '{CLIENT} --server {} all --topic room --no-resume; stty -a | grep -o \" echo \"'",
         server.address
     ));
+    // Both of its calls are running once it hears itself.
     ann.wait_for(&[">"]);
+    ann.press("all\r");
+    ann.wait_for(&["all", ">"]);
     ann.press("half");
     ann.wait_for(&["> half"]);
     server.process.signal("TERM");
