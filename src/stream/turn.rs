@@ -31,6 +31,8 @@ const CHECKS: u32 = 5;
 pub(super) struct Turn {
     line: Option<Arc<Line>>,
     state: State,
+    /// Runs on from turn to turn, because setting it wakes another thread.
+    next_check: Option<Delay>,
 }
 
 #[derive(Default)]
@@ -46,8 +48,7 @@ struct Mine {
     messages: u32,
     checks: u32,
     /// Messages at the last check.
-    checked: u32,
-    next_check: Delay,
+    checked: Option<u32>,
 }
 
 impl Turn {
@@ -75,8 +76,7 @@ impl Turn {
                 self.state = State::Mine(Mine {
                     messages: 1,
                     checks: 0,
-                    checked: 1,
-                    next_check: Delay::new(CHECK),
+                    checked: None,
                 });
                 Poll::Ready(())
             }
@@ -89,13 +89,13 @@ impl Turn {
     pub(super) fn hold(&mut self, cx: &mut Context<'_>) {
         match (&mut self.state, &self.line) {
             (State::Mine(mine), _) => {
-                while mine.next_check.poll_unpin(cx).is_ready() {
+                let next_check = self.next_check.get_or_insert_with(|| Delay::new(CHECK));
+                while next_check.poll_unpin(cx).is_ready() {
+                    next_check.reset(CHECK);
                     mine.checks += 1;
-                    if mine.messages == mine.checked {
+                    if mine.checked.replace(mine.messages) == Some(mine.messages) {
                         return self.pass();
                     }
-                    mine.checked = mine.messages;
-                    mine.next_check.reset(CHECK);
                 }
             }
             (State::Waiting(number), Some(line)) if line.state().is_called(*number) => self.pass(),
