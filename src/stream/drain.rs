@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 
 use futures::channel::oneshot;
 use futures::future::{Future, FutureExt, Shared};
@@ -45,6 +45,8 @@ impl Drain {
             .take();
         // Nobody waits where no call runs.
         let _ = begin.map(|begin| begin.send(()));
+        // Who never waits looks for what another has seen.
+        let _ = self.draining().now_or_never();
     }
 
     /// What the calls wait for.
@@ -65,12 +67,16 @@ impl Draining {
     where
         S: Stream<Item = Result<T, Status>> + Unpin,
     {
-        stream::poll_fn(move |cx| match self.poll_unpin(cx) {
-            Poll::Pending => source.poll_next_unpin(cx),
-            Poll::Ready(()) => {
-                let why = "the server is shutting down; try again, or try another server";
-                Poll::Ready(Some(Err(Status::new(RpcStatusCode::UNAVAILABLE, why))))
+        stream::poll_fn(move |cx| {
+            // To wait for it costs more than to look: that is done once nothing is ready.
+            if self.0.peek().is_none() {
+                if let Poll::Ready(item) = source.poll_next_unpin(cx) {
+                    return Poll::Ready(item);
+                }
             }
+            ready!(self.poll_unpin(cx));
+            let why = "the server is shutting down; try again, or try another server";
+            Poll::Ready(Some(Err(Status::new(RpcStatusCode::UNAVAILABLE, why))))
         })
     }
 }
