@@ -26,9 +26,6 @@ pub use self::log_output::LogOutput;
 use crate::service;
 use crate::stream::{Drain, Queues, ServiceBuilder};
 
-/// The longest message that a server accepts, in bytes as encoded: gRPC's own default.
-pub const MAX_MESSAGE_BYTES: i32 = 4 * 1024 * 1024;
-
 /// How long the completion-queue threads may take to stop once nothing uses them.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
@@ -154,7 +151,8 @@ impl Server {
         let args = ChannelBuilder::new(queues.env())
             // Else a second server shares the port, and each client gets one of them by chance.
             .reuse_port(false)
-            .max_receive_message_len(MAX_MESSAGE_BYTES)
+            // The adapters look at that, for less.
+            .max_receive_message_len(-1)
             .build_args();
         let mut core = ServerBuilder::new(queues.env())
             .channel_args(args)

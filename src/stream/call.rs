@@ -87,8 +87,7 @@ impl fmt::Debug for Call {
 /// How a call ended, known only once the C core has confirmed it.
 ///
 /// OK means that the handler finished and that the client's connection took the status. A call
-/// that ended before is never reported as OK: its client left, or cancelled, or the C core refused
-/// one of its messages as too long (the client sees RESOURCE_EXHAUSTED then).
+/// that ended before is never reported as OK: its client left, or cancelled.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {

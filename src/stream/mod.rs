@@ -79,5 +79,5 @@ pub use call::{Call, Observer, Outcome, Silent};
 pub use drain::{Drain, Draining};
 pub use queues::Queues;
 pub use requests::Requests;
-pub use service::ServiceBuilder;
+pub use service::{ServiceBuilder, MAX_MESSAGE_BYTES};
 pub use status::Status;
