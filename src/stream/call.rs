@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
 
+use super::peer::Peer;
 use super::Status;
 
 /// One call as its handler sees it.
 pub struct Call {
     method: &'static str,
-    peer: String,
+    peer: Peer,
+    identity: Option<String>,
     metadata: Metadata,
     deadline: Deadline,
     started: Instant,
@@ -22,7 +24,8 @@ impl Call {
     pub(super) fn new(method: &'static str, ctx: &RpcContext<'_>) -> Self {
         Self {
             method,
-            peer: readable(&ctx.peer()),
+            peer: Peer::of(ctx),
+            identity: None,
             metadata: ctx.request_headers().clone(),
             deadline: ctx.deadline(),
             started: Instant::now(),
@@ -37,7 +40,29 @@ impl Call {
 
     /// The client's address, such as `127.0.0.1:41234` or `[::1]:41234`.
     pub fn peer(&self) -> &str {
-        &self.peer
+        &self.peer.address
+    }
+
+    /// Whether the connection is TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.peer.is_encrypted
+    }
+
+    /// The name in the certificate that the client has shown, where the server asks for one and
+    /// has verified it: the first of its subject alternative names that is a URI, a DNS name, an
+    /// e-mail address or an IP address; the subject's common name where there is none of these.
+    pub fn certificate_name(&self) -> Option<&str> {
+        self.peer.certificate_name.as_deref()
+    }
+
+    /// Who calls, if an [admission](super::ServiceBuilder::admit) has found out.
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    /// Says who calls; for admissions.
+    pub fn identify(&mut self, name: impl Into<String>) {
+        self.identity = Some(name.into());
     }
 
     /// The request metadata.
@@ -78,7 +103,8 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("method", &self.method)
-            .field("peer", &self.peer)
+            .field("peer", &self.peer.address)
+            .field("identity", &self.identity)
             .field("elapsed", &self.elapsed())
             .finish_non_exhaustive()
     }
@@ -120,28 +146,3 @@ pub trait Observer: Send + Sync {
 pub struct Silent;
 
 impl Observer for Silent {}
-
-/// The C core names peers as URIs: `ipv4:127.0.0.1:80`, `ipv6:%5B::1%5D:80`, `unix:/path`.
-fn readable(peer: &str) -> String {
-    match peer.split_once(':') {
-        Some(("ipv4" | "ipv6", address)) => address.replace("%5B", "[").replace("%5D", "]"),
-        _ => peer.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::readable;
-
-    #[test]
-    fn peers_are_shown_as_people_write_them() {
-        for (uri, shown) in [
-            ("ipv4:127.0.0.1:41234", "127.0.0.1:41234"),
-            ("ipv6:%5B::1%5D:41234", "[::1]:41234"),
-            ("unix:/run/greeter", "unix:/run/greeter"),
-            ("", ""),
-        ] {
-            assert_eq!(readable(uri), shown);
-        }
-    }
-}

@@ -52,6 +52,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | admission | what is [asked before a call](ServiceBuilder::admit) may refuse it before a message of it is read |
 //! | batching | of a burst, all messages but the last are marked as part of it, and the last leaves as soon as the stream is pending: throughput costs no latency |
 //! | fairness | of calls that share a completion queue, none keeps the others waiting for long, however fast it sends or receives; where many have a backlog, four send at a time, in turns of up to 256 messages or 10 ms |
 //! | back-pressure | a stream is polled only while the call has room for its next message |
@@ -67,6 +68,7 @@ mod call;
 pub mod client;
 mod contain;
 mod drain;
+mod peer;
 mod pump;
 mod queues;
 mod requests;

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{self, Either};
-use futures::{Future, FutureExt, Sink, SinkExt, Stream, TryFutureExt, TryStreamExt};
+use futures::{stream, Future, FutureExt, Sink, SinkExt, Stream, StreamExt};
+use futures::{TryFutureExt, TryStreamExt};
 use futures_timer::Delay;
 use grpcio::{
     DuplexSink, Marshaller, MessageReader, Method, MethodType, RequestStream, RpcContext,
@@ -47,7 +48,11 @@ struct Options {
     max_message_bytes: usize,
     draining: Draining,
     observer: Arc<dyn Observer>,
+    admissions: Vec<Arc<Admission>>,
 }
+
+/// What is asked before a call.
+type Admission = dyn Fn(&mut Call) -> Result<(), Status> + Send + Sync;
 
 impl ServiceBuilder {
     /// A service without methods, whose calls end when `drain` begins or is dropped: it must live
@@ -60,6 +65,7 @@ impl ServiceBuilder {
                 max_message_bytes: MAX_MESSAGE_BYTES,
                 draining: drain.draining(),
                 observer: Arc::new(Silent),
+                admissions: Vec::new(),
             }),
         }
     }
@@ -68,6 +74,22 @@ impl ServiceBuilder {
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         Arc::make_mut(&mut self.options).observer = observer;
+        self
+    }
+
+    /// Asks `admission` about each call of the methods that are added from now on: before the
+    /// observer is told of it, before its handler is called, and before any message is read. What
+    /// it refuses ends with its status. It may [say who calls](Call::identify).
+    ///
+    /// Several are asked in the order in which they are added, until one refuses. They run on the
+    /// completion-queue threads: they must not block.
+    #[must_use]
+    pub fn admit<A>(mut self, admission: A) -> Self
+    where
+        A: Fn(&mut Call) -> Result<(), Status> + Send + Sync + 'static,
+    {
+        let admissions = &mut Arc::make_mut(&mut self.options).admissions;
+        admissions.push(Arc::new(admission));
         self
     }
 
@@ -145,7 +167,7 @@ impl ServiceBuilder {
         let handler = Arc::new(handler);
         let options = self.options.clone();
         let accept = move |ctx: RpcContext<'_>, requests, sink| {
-            let call = Arc::new(Call::new(path, &ctx));
+            let call = Call::new(path, &ctx);
             let served = serve(call, requests, sink, handler.clone(), options.clone());
             // What is left is not the handler's: a codec, the binding. It cancels the call.
             ctx.spawn(AssertUnwindSafe(served).catch_unwind().map(move |served| {
@@ -162,6 +184,18 @@ impl ServiceBuilder {
     /// The service, to be registered with a [`grpcio::ServerBuilder`].
     pub fn build(self) -> grpcio::Service {
         self.builder.build()
+    }
+}
+
+impl Options {
+    fn ask(&self, call: &mut Call) -> Result<(), Status> {
+        let method = call.method();
+        let all = || self.admissions.iter().try_for_each(|admit| admit(call));
+        contain(all).unwrap_or_else(|why| {
+            log::error!("{method}: the admission of this call panicked: {why}");
+            let status = Status::internal("the admission of this call panicked");
+            Err(status)
+        })
     }
 }
 
@@ -221,7 +255,7 @@ async fn the_only<T: Message>(mut requests: Requests<T>, limit: Duration) -> Res
 
 /// One call, from its headers to its end.
 async fn serve<Req, Resp, H, S>(
-    call: Arc<Call>,
+    mut call: Call,
     requests: RequestStream<MessageReader>,
     sink: DuplexSink<Resp>,
     handler: Arc<H>,
@@ -230,12 +264,17 @@ async fn serve<Req, Resp, H, S>(
     H: Fn(Arc<Call>, Requests<Req>) -> S,
     S: Stream<Item = Result<Resp, Status>>,
 {
+    let admitted = options.ask(&mut call);
+    let call = Arc::new(call);
     tell(&call, || options.observer.started(&call));
     let (requests, received) = Requests::new(requests, options.max_message_bytes);
     // The handler is called inside its stream, where a panic is contained.
     let source = future::lazy({
         let call = call.clone();
-        move |_| handler(call, requests)
+        move |_| match admitted {
+            Ok(()) => handler(call, requests).left_stream(),
+            Err(status) => stream::iter([Err(status)]).right_stream(),
+        }
     });
     let source = Contained::new(call.method(), source.flatten_stream());
     let mut source = options.draining.clone().end(source);
