@@ -16,7 +16,9 @@
 //! | [`generated`] | the messages, made from `proto/greeter.proto` |
 
 pub mod client;
+mod file;
 pub mod generated;
+mod pem;
 pub mod server;
 pub mod service;
 pub mod stream;

@@ -1,15 +1,18 @@
 //! The server's command line.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
-use super::Config;
+use super::{Config, Tls};
 use crate::service;
 use crate::text;
 use crate::topic::{Limits, Retention};
+
+const SECURITY: &str = "TLS and identity (the files are read again when they change)";
 
 /// Serves the Greeter service: live streams over gRPC.
 ///
@@ -58,6 +61,28 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes, help_heading = "Topics")]
     max_topic_bytes: u64,
 
+    /// Speak TLS and show the certificate in this file, in PEM form with its chain
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = SECURITY)]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, in PEM form without a passphrase
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = SECURITY)]
+    tls_key: Option<PathBuf>,
+
+    /// Let only clients in that show a certificate of a CA in this file, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = SECURITY)]
+    client_ca: Option<PathBuf>,
+
+    /// Let only those call that this file names, a line each: NAME, the SHA-256 of a token or
+    /// `cert` for a client certificate with that name, and rights on topics such as read:stocks/*
+    /// or write:chat
+    #[arg(long, value_name = "FILE", help_heading = SECURITY)]
+    token_file: Option<PathBuf>,
+
+    /// Listen without TLS also where other machines can connect
+    #[arg(long, conflicts_with = "tls_cert", help_heading = SECURITY)]
+    insecure: bool,
+
     /// Completion queues, each with a thread of its own [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -86,8 +111,16 @@ impl Args {
         let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();
         // `localhost` may resolve to the same address twice; two of port 0 are meant.
         listen.dedup_by(|a, b| a == b && a.port() != 0);
+        let tls = self.tls_cert.zip(self.tls_key);
         Config {
             listen,
+            tls: tls.map(|(certificate, key)| Tls {
+                certificate,
+                key,
+                client_ca: self.client_ca,
+            }),
+            insecure: self.insecure,
+            token_file: self.token_file,
             service: service::Config {
                 tick_interval: self.tick_interval,
                 ticks: self.ticks,

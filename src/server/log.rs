@@ -10,7 +10,7 @@ pub(super) struct LogCalls;
 
 impl Observer for LogCalls {
     fn started(&self, call: &Call) {
-        log::info!("{} from {} started", call.method(), call.peer());
+        log::info!("{} from {} started", call.method(), caller(call));
     }
 
     fn ended(&self, call: &Call, outcome: &Outcome) {
@@ -22,11 +22,18 @@ impl Observer for LogCalls {
             level,
             "{} from {} ended after {:.3} s, {} in, {} out: {}",
             call.method(),
-            call.peer(),
+            caller(call),
             call.elapsed().as_secs_f64(),
             outcome.received,
             outcome.sent,
             escaped(&outcome.status.to_string()),
         );
+    }
+}
+
+fn caller(call: &Call) -> String {
+    match call.identity() {
+        None => call.peer().to_owned(),
+        Some(name) => format!("{} ({})", call.peer(), escaped(name)),
     }
 }

@@ -5,14 +5,18 @@
 //! cancelled. Whatever happens, that is over half a second after the grace.
 
 pub mod args;
+mod identity;
 mod log;
 mod log_output;
+mod reload;
+mod tls;
 
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +26,11 @@ use futures_timer::Delay;
 use grpcio::{ChannelBuilder, ServerBuilder, ServerCredentials};
 
 pub use self::log_output::LogOutput;
+pub use self::tls::Tls;
+pub use crate::file::FileError;
 
+use self::identity::Identities;
+use self::tls::Credentials;
 use crate::service;
 use crate::stream::{Drain, Queues, ServiceBuilder};
 
@@ -37,6 +45,14 @@ const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
 pub struct Config {
     /// Where to listen; port 0 picks a free one.
     pub listen: Vec<SocketAddr>,
+    /// What TLS needs; None for plaintext.
+    pub tls: Option<Tls>,
+    /// Whether plaintext may leave this machine.
+    pub insecure: bool,
+    /// A file that names who may call, a line each: a name, the SHA-256 of its token or `cert` for
+    /// a client certificate with that name, and its rights on topics, such as `read:stocks/*`. None
+    /// for everyone, or, with a [`Tls::client_ca`], for everyone with a certificate of that CA.
+    pub token_file: Option<PathBuf>,
     /// How the calls behave.
     pub service: service::Config,
     /// Completion queues, each with a thread; at least 1.
@@ -46,10 +62,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Port 50052 on the loopback address, a completion queue a core, 5 seconds of grace.
+    /// Port 50052 on the loopback address, in plaintext and for everyone, a completion queue a core, 5 seconds of grace.
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 50052))],
+            tls: None,
+            insecure: false,
+            token_file: None,
             service: service::Config::default(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             grace: Duration::from_secs(5),
@@ -63,6 +82,11 @@ impl Default for Config {
 pub enum StartError {
     /// There is no address to listen on.
     NoAddress,
+    /// An address can be reached from elsewhere, and there is neither [`Config::tls`] nor
+    /// [`Config::insecure`].
+    Plaintext(SocketAddr),
+    /// A file is of no use.
+    File(FileError),
     /// An address is in use, not this machine's, or not allowed.
     Listen {
         /// The address.
@@ -78,6 +102,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAddress => f.write_str("there is no address to listen on"),
+            Self::Plaintext(address) => write!(
+                f,
+                "{address} can be reached from elsewhere, and without TLS everyone on the way can \
+                 read and change what is sent; give --tls-cert and --tls-key, or --insecure if \
+                 that is meant"
+            ),
+            Self::File(e) => e.fmt(f),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
                 if source.kind() == io::ErrorKind::AddrInUse {
@@ -90,10 +121,17 @@ impl fmt::Display for StartError {
     }
 }
 
+impl From<FileError> for StartError {
+    fn from(e: FileError) -> Self {
+        Self::File(e)
+    }
+}
+
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoAddress => None,
+            Self::NoAddress | Self::Plaintext(_) => None,
+            Self::File(e) => Some(e),
             Self::Listen { source, .. } => Some(source),
             Self::Core(e) => Some(e),
         }
@@ -118,17 +156,29 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When an address cannot be listened on. Then nothing is left running.
+    /// When an address cannot be listened on, or a file cannot be used. Then nothing is left
+    /// running.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         if config.listen.is_empty() {
             return Err(StartError::NoAddress);
         }
+        let credentials = secured(config)?;
+        let has_client_ca = config
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca.is_some());
+        let identities = Identities::start(config.token_file.as_deref(), has_client_ca)?;
+
         let drain = Drain::new();
         let calls = ServiceBuilder::new(&drain).observer(Arc::new(log::LogCalls));
+        let calls = match identities {
+            Some(identities) => calls.admit(move |call| identities.admit(call)),
+            None => calls,
+        };
         let service = service::greeter(calls, &config.service).build();
 
         let queues = Queues::start("queue", config.threads);
-        match Self::start_core(config, service, &queues) {
+        match Self::start_core(config, credentials.as_ref(), service, &queues) {
             Ok((core, addresses)) => Ok(Self {
                 core,
                 drain,
@@ -145,6 +195,7 @@ impl Server {
 
     fn start_core(
         config: &Config,
+        credentials: Option<&Credentials>,
         service: grpcio::Service,
         queues: &Queues,
     ) -> Result<(grpcio::Server, Vec<SocketAddr>), StartError> {
@@ -159,7 +210,7 @@ impl Server {
             .register_service(service)
             .build()
             .map_err(StartError::Core)?;
-        let listen = |address| listen(&mut core, address);
+        let listen = |address| listen(&mut core, credentials, address);
         let addresses = config
             .listen
             .iter()
@@ -227,15 +278,33 @@ pub fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), St
     Ok(())
 }
 
-fn listen(core: &mut grpcio::Server, address: &SocketAddr) -> Result<SocketAddr, StartError> {
+/// The credentials of the listeners; None for plaintext, where that is allowed.
+fn secured(config: &Config) -> Result<Option<Credentials>, StartError> {
+    let Some(tls) = &config.tls else {
+        let mut exposed = config.listen.iter();
+        let exposed = exposed.find(|address| !address.ip().to_canonical().is_loopback());
+        return match exposed {
+            Some(address) if !config.insecure => Err(StartError::Plaintext(*address)),
+            _ => Ok(None),
+        };
+    };
+    Ok(Some(Credentials::start(tls)?))
+}
+
+fn listen(
+    core: &mut grpcio::Server,
+    credentials: Option<&Credentials>,
+    address: &SocketAddr,
+) -> Result<SocketAddr, StartError> {
     let failed = |source| StartError::Listen {
         address: *address,
         source,
     };
     // The C core says no more than that it failed; the operating system says why.
     drop(TcpListener::bind(address).map_err(failed)?);
+    let credentials = credentials.map_or_else(ServerCredentials::insecure, Credentials::listener);
     let port = core
-        .add_listening_port(address.to_string(), ServerCredentials::insecure())
+        .add_listening_port(address.to_string(), credentials)
         .map_err(|_| failed(io::Error::other("the gRPC core failed; its log says why")))?;
     Ok(SocketAddr::new(address.ip(), port))
 }

@@ -18,6 +18,7 @@
 //! limit, UNIMPLEMENTED for a GetStream with no request or more than one, DEADLINE_EXCEEDED for
 //! one whose request does not come, UNAVAILABLE when the server drains.
 
+mod access;
 mod metadata;
 mod original;
 mod status;
@@ -37,6 +38,7 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, ServiceBuilder, Status};
 use crate::topic::{Limits, Memory, Retention};
 
+pub(crate) use self::access::{access, Access};
 pub(crate) use self::status::info;
 
 /// The path of GetStream: one request, a stream of responses.
