@@ -8,8 +8,10 @@ use greeter_stream::client::command::{run, Args, Failure};
 
 fn main() -> ExitCode {
     let args = Args::of_process();
-    // A failed call says all there is to say; the C core's own lines are for those who ask.
-    env_logger::Builder::from_env(Env::default().default_filter_or("off")).init();
+    // A failed call says all there is to say; the C core's own lines are for those who ask. With no
+    // logging at all the C core would write them itself.
+    let filter = Env::default().default_filter_or("greeter_stream=error");
+    env_logger::Builder::from_env(filter).init();
     grpcio::redirect_log();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

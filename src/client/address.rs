@@ -113,6 +113,12 @@ pub(super) fn is_loopback(address: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
+/// Whether it is plain that what is sent to an address does not leave this machine.
+pub(super) fn is_local(address: &str) -> bool {
+    let socket = ["unix:", "unix-abstract:"];
+    socket.iter().any(|scheme| address.starts_with(scheme)) || is_loopback(address)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,8 @@ pub mod command;
 mod join;
 mod publish;
 mod subscribe;
+mod tls;
+mod token;
 
 use std::fmt;
 use std::future::Future;
@@ -21,6 +23,10 @@ use crate::stream::{client, Queues, Status};
 pub use join::{Conversation, JoinOptions};
 pub use publish::{PublishError, PublishOptions, Published, Publisher};
 pub use subscribe::{Loss, Notice, Received, SubscribeError, SubscribeOptions, Subscription};
+pub use tls::Tls;
+pub use token::{Token, TokenError};
+
+pub use crate::file::FileError;
 
 /// Which server to call, and how patiently.
 #[derive(Clone, Debug)]
@@ -38,16 +44,23 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// Whether a call waits for a server that does not answer; otherwise it ends UNAVAILABLE.
     pub wait: bool,
+    /// How TLS is spoken; None for plaintext.
+    pub tls: Option<Tls>,
+    /// Says who calls, in the metadata `authorization` of each call. In plaintext it is sent to
+    /// this machine only.
+    pub token: Option<Token>,
 }
 
 impl Default for Config {
-    /// The original's server, on this machine; no timeout, no waiting.
+    /// The original's server, on this machine, in plaintext; no timeout, no waiting, no token.
     fn default() -> Self {
         Self {
             servers: vec!["127.0.0.1:50052".to_owned()],
             balance: Balance::PickFirst,
             timeout: None,
             wait: false,
+            tls: None,
+            token: None,
         }
     }
 }
@@ -87,13 +100,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT for an address of neither form, and for a URI among several; UNAVAILABLE
+    /// INVALID_ARGUMENT for an address of neither form, for a URI among several, for TLS with
+    /// several but without a name, and for a token without TLS and a server elsewhere; UNAVAILABLE
     /// when none of several is found. An address that does not lead to a server makes the calls
     /// fail, with UNAVAILABLE.
     pub fn new(queues: &Queues, config: Config) -> Result<Self, Status> {
         let servers = &config.servers;
-        address::check_all(servers)
-            .map_err(|why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why))?;
+        check(&config).map_err(|why| Status::new(RpcStatusCode::INVALID_ARGUMENT, why))?;
         let target =
             address::target(servers).map_err(|why| Status::new(RpcStatusCode::UNAVAILABLE, why))?;
         let one_elsewhere = matches!(&servers[..], [server] if !address::is_loopback(server));
@@ -112,6 +125,10 @@ impl Client {
             Balance::Grpclb => builder
                 .raw_cfg_string(c"grpc.lb_policy_name".into(), c"grpclb".into())
                 .raw_cfg_int(c"grpc.dns_enable_srv_queries".into(), 1),
+        };
+        let builder = match &config.tls {
+            None => builder,
+            Some(tls) => tls.secure(builder),
         };
         Ok(Self {
             client: grpcio::Client::new(builder.connect(&target)),
@@ -142,7 +159,7 @@ impl Client {
             &self.client,
             GET_STREAM,
             &request(data.into()),
-            self.options(),
+            self.options_with(&[])?,
         )?;
         Ok(responses.map_ok(|response| response.data))
     }
@@ -158,8 +175,9 @@ impl Client {
         S::Error: From<Status>,
     {
         let requests = messages.map_ok(request);
+        let options = self.options_with(&[])?;
         let answer: StreamResData =
-            client::client_streaming(&self.client, PUT_STREAM, requests, self.options()).await?;
+            client::client_streaming(&self.client, PUT_STREAM, requests, options).await?;
         Ok(answer.data)
     }
 
@@ -179,7 +197,8 @@ impl Client {
         S::Error: From<Status> + Send,
     {
         let requests = messages.map_ok(request);
-        let responses = client::duplex(&self.client, ALL_STREAM, requests, self.options())?;
+        let options = self.options_with(&[])?;
+        let responses = client::duplex(&self.client, ALL_STREAM, requests, options)?;
         Ok(responses.map(|item| item.map(|response: StreamResData| response.data)))
     }
 
@@ -190,19 +209,37 @@ impl Client {
 
     /// The options of a call with this metadata.
     fn options_with(&self, metadata: &[(&str, &str)]) -> Result<CallOption, Status> {
-        let mut headers = MetadataBuilder::with_capacity(metadata.len());
+        let mut headers = MetadataBuilder::with_capacity(metadata.len() + 1);
         for (key, value) in metadata {
             headers.add_str(key, value)?;
         }
-        Ok(self.options().headers(headers.build()))
-    }
-
-    fn options(&self) -> CallOption {
-        let options = CallOption::default().wait_for_ready(self.config.wait);
-        match self.config.timeout {
+        if let Some(token) = &self.config.token {
+            headers.add_str("authorization", &token.credentials())?;
+        }
+        let options = CallOption::default()
+            .headers(headers.build())
+            .wait_for_ready(self.config.wait);
+        Ok(match self.config.timeout {
             Some(timeout) => options.timeout(timeout),
             None => options,
-        }
+        })
+    }
+}
+
+/// Checks what can be checked before a connection.
+fn check(config: &Config) -> Result<(), String> {
+    let servers = &config.servers;
+    address::check_all(servers)?;
+    match (&config.tls, &config.token) {
+        (Some(tls), _) => tls.check(servers),
+        (None, None) => Ok(()),
+        (None, Some(_)) => match servers.iter().find(|server| !address::is_local(server)) {
+            None => Ok(()),
+            Some(server) => Err(format!(
+                "without TLS everyone on the way to {server} could read the token, so it is not \
+                 sent; use --tls"
+            )),
+        },
     }
 }
 

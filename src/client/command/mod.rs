@@ -10,6 +10,7 @@ mod output;
 mod prompt;
 mod put;
 mod resume;
+mod security;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -22,7 +23,8 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use futures::future::{self, Either, Future};
 
-use super::{Balance, Client, Config, SubscribeError};
+use self::security::Security;
+use super::{tls, Balance, Client, Config, FileError, SubscribeError, TokenError};
 use crate::stream::{Queues, Status};
 
 pub use input::InputError;
@@ -75,6 +77,9 @@ pub struct Args {
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
 
+    #[command(flatten)]
+    security: Security,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -86,10 +91,12 @@ impl Args {
         if let Some(shell) = args.completions {
             crate::text::print_completions(shell, &mut Self::command());
         }
+        let wrong = |kind, why| Self::command().error(kind, why).exit();
         if let Err(why) = super::address::check_all(&args.server) {
-            Self::command()
-                .error(ErrorKind::ValueValidation, why)
-                .exit();
+            wrong(ErrorKind::ValueValidation, why);
+        }
+        if let Err(why) = args.security.check() {
+            wrong(ErrorKind::MissingRequiredArgument, why);
         }
         args
     }
@@ -135,6 +142,10 @@ enum Command {
 pub enum Failure {
     /// The call did not end with OK.
     Call(Status),
+    /// A file that a flag names is of no use.
+    File(FileError),
+    /// The token in the environment is none.
+    Token(TokenError),
     /// The messages to send could not be read.
     Input(InputError),
     /// The output could not be written. A closed pipe is no failure.
@@ -149,6 +160,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(status) => crate::text::escaped(&status.to_string()).fmt(f),
+            Self::File(e) => e.fmt(f),
+            Self::Token(e) => write!(f, "the environment's GREETER_TOKEN {e}"),
             Self::Input(e) => e.fmt(f),
             Self::Output(e) => write!(f, "cannot write the output: {e}"),
             Self::Lost(why) => write!(f, "messages were lost; the last time: {why}"),
@@ -161,6 +174,8 @@ impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Call(e) => Some(e),
+            Self::File(e) => Some(e),
+            Self::Token(e) => Some(e),
             Self::Input(e) => Some(e),
             Self::Output(e) => Some(e),
             Self::Lost(_) | Self::Interrupted => None,
@@ -171,6 +186,18 @@ impl Error for Failure {
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::Call(status)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(e: FileError) -> Self {
+        Self::File(e)
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(e: TokenError) -> Self {
+        Self::Token(e)
     }
 }
 
@@ -218,8 +245,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
         balance: args.lb.into(),
         timeout: args.timeout,
         wait: args.wait,
+        tls: args.security.tls()?,
+        token: args.security.token()?,
     };
-    let server = config.servers.join(", ");
+    let (server, tls) = (config.servers.join(", "), config.tls.clone());
     let done = match wanted {
         Command::Demo(args) => on_one_queue(config, |client| demo::run(client, args)),
         Command::Get(args) => on_one_queue(config, |client| get::run(client, args)),
@@ -230,7 +259,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(Failure::Call(status)) => {
-            let why = format!("{} (server {server})", status.message());
+            let why = match tls::explain(&status, tls.as_ref()) {
+                Some(why) => format!("{why} (server {server})"),
+                None => format!("{} (server {server})", status.message()),
+            };
             Err(Failure::Call(Status::new(status.code(), why)))
         }
         done => done,
