@@ -20,18 +20,6 @@ use crate::support::soon;
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
 
-/// What the server holds in memory, in KiB.
-fn resident(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.0.id()));
-    let status = status.expect("a process");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .expect("VmRSS");
-    let digits = line.split_whitespace().nth(1).expect("a number");
-    digits.parse().expect("a number")
-}
-
 fn put(client: &grpcio::Client, messages: impl Iterator<Item = String> + Send + 'static) {
     let caller = client.clone();
     let requests = stream::iter(messages.map(|data| Ok::<_, Status>(request(&data))));
@@ -68,7 +56,7 @@ fn fan_out(retention: u64) -> usize {
         grpcio::Client::new(channel)
     };
     let connections: Vec<_> = (0..CONNECTIONS).map(connect).collect();
-    let before = resident(&server);
+    let before = server.resident();
 
     let (done, is_done) = mpsc::channel();
     let (begun, has_begun) = mpsc::channel();
@@ -120,7 +108,7 @@ fn fan_out(retention: u64) -> usize {
             }
         }
     }
-    let grown = resident(&server).saturating_sub(before);
+    let grown = server.resident().saturating_sub(before);
     // Retention, at no more than 200 bytes a message, and the streams themselves: about 14 KiB each,
     // and what is on its way of them.
     let limit = 4 * 1024 + retention.min(messages) / 5 + SUBSCRIBERS as u64 * 32;
@@ -191,7 +179,7 @@ fn subscribers_that_do_not_read_cost_nothing_that_grows() {
     for feed in &mut stuck {
         assert_eq!(next(feed), data(0));
     }
-    let before = resident(&server);
+    let before = server.resident();
     for round in 0..100 {
         if round > 0 {
             put(&publisher, (round * ROUND..(round + 1) * ROUND).map(data));
@@ -202,7 +190,7 @@ fn subscribers_that_do_not_read_cost_nothing_that_grows() {
     }
     // 50 MB have passed. The topic keeps 1 MB of it, and on its way to each of those who do not
     // read is what flow control and the C core's write buffer have room for.
-    let grown = resident(&server).saturating_sub(before);
+    let grown = server.resident().saturating_sub(before);
     let limit = 2 * 1024 + STUCK as u64 * 256;
     assert!(grown < limit, "the server grew by {grown} KiB");
     drop(stuck);

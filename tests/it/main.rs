@@ -3,15 +3,18 @@
 // A test that cannot go on says why and fails; a helper process speaks on standard output.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod admission;
 mod batching;
 mod bench;
 mod calls;
 mod chat;
+mod client_certificates;
 mod command_line;
 mod departure;
 mod ends;
 mod fairness;
 mod fan_out;
+mod identity;
 mod interop;
 mod limits;
 mod malformed;
@@ -19,6 +22,9 @@ mod resume;
 mod servers;
 mod shutdown;
 mod support;
+mod tls;
+mod tls_files;
+mod token_file;
 mod topic_model;
 mod topics;
 mod walk_throughs;

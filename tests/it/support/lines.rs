@@ -52,6 +52,12 @@ impl Lines {
         self.wait_for(limit, |line| texts.iter().all(|text| line.contains(text)))
     }
 
+    /// Every line until now.
+    pub fn so_far(&mut self) -> &[String] {
+        self.seen.extend(self.receiver.try_iter());
+        &self.seen
+    }
+
     /// Every line there was, once the program has closed its end.
     pub fn rest(mut self) -> Vec<String> {
         let deadline = Instant::now() + super::PATIENCE;

@@ -1,6 +1,8 @@
 //! What the tests share. Every wait in it has a deadline and fails loudly.
 
 pub mod balancer;
+pub mod callers;
+pub mod certificates;
 pub mod dns;
 // What the benchmark's subscribers speak, for those who keep to nothing.
 #[allow(dead_code)]
@@ -10,6 +12,7 @@ pub mod lines;
 pub mod process;
 pub mod raw;
 pub mod relay;
+pub mod secured;
 pub mod service;
 pub mod terminal;
 

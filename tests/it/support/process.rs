@@ -64,7 +64,7 @@ impl Server {
         Self::start_with(listen, args, "greeter_stream=debug")
     }
 
-    fn start_with(listen: &str, args: &[&str], log: &str) -> Self {
+    pub fn start_with(listen: &str, args: &[&str], log: &str) -> Self {
         let mut process = Process::start(
             Command::new(SERVER)
                 .args(["--listen", listen])
@@ -84,6 +84,23 @@ impl Server {
             log,
         }
     }
+
+    /// What it holds in memory, in KiB.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()));
+        let status = status.expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let digits = line.expect("VmRSS").split_whitespace().nth(1);
+        digits.expect("a number").parse().expect("a number")
+    }
+}
+
+/// What a server that does not start says, and its exit code.
+pub fn refused(args: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(SERVER);
+    command.args(args).env_remove("RUST_LOG");
+    let output = run(command.stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
+    (text(&output.stderr).to_owned(), output.status.code())
 }
 
 /// `greeter-client` against `server`.
@@ -123,14 +140,26 @@ pub fn text(bytes: &[u8]) -> &str {
 /// Starts this test binary again to run the one test `name`, which is marked `ignore`, as a
 /// process of its own that can be killed.
 pub fn helper(name: &str, address: &str) -> Process {
-    Process::start(
-        Command::new(env::current_exe().expect("test binary"))
-            .args(["--exact", name, "--ignored", "--nocapture"])
-            .env("GREETER_TEST_ADDRESS", address)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit()),
-    )
+    let mut command = Command::new(env::current_exe().expect("test binary"));
+    Process::start(as_helper(&mut command, name).env("GREETER_TEST_ADDRESS", address))
+}
+
+/// The same with a network of its own, which has `address` (IPv4) besides the loopback addresses
+/// and is not connected to any other.
+pub fn helper_on_a_network(name: &str, address: &str) -> Process {
+    let set_up = format!("ip link set lo up && ip address add {address}/32 dev lo && exec \"$@\"");
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c", &set_up, "sh"]);
+    command.arg(env::current_exe().expect("test binary"));
+    Process::start(as_helper(&mut command, name).env("GREETER_TEST_ADDRESS", address))
+}
+
+fn as_helper<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {
+    command
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
 }
 
 /// In a helper: the address that it is to use.

@@ -1,0 +1,85 @@
+//! Calls with a token, and servers that want one.
+
+use futures::{stream, StreamExt, TryStreamExt};
+use greeter_stream::generated::greeter::StreamResData;
+use greeter_stream::stream::{client as calls, Status};
+use grpcio::CallOption;
+use openssl::sha::sha256;
+
+use super::certificates::Folder;
+use super::process::Server;
+use super::service::request;
+use super::{raw, soon};
+
+pub const METHODS: [&str; 3] = [
+    "/Greeter/GetStream",
+    "/Greeter/PutStream",
+    "/Greeter/AllStream",
+];
+
+pub const UNKNOWN: &str =
+    "UNAUTHENTICATED: this server needs to know who calls: send a token that it \
+                       knows (greeter-client --token-file), or use a certificate that it knows \
+                       (--cert and --key)";
+
+pub fn hash(token: &str) -> String {
+    sha256(token.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A server with this token file.
+pub fn server(folder: &Folder, callers: &str) -> Server {
+    let path = folder.write("tokens", callers);
+    Server::start(&[
+        "--token-file",
+        &path,
+        "--ticks",
+        "1",
+        "--tick-interval",
+        "1ms",
+    ])
+}
+
+pub fn with_token<'a>(
+    credentials: &'a str,
+    topic: Option<&'a str>,
+) -> Vec<(&'static str, &'a str)> {
+    let mut metadata = vec![("authorization", credentials)];
+    metadata.extend(topic.map(|topic| ("topic", topic)));
+    metadata
+}
+
+/// Makes a call with one message; how it ends.
+pub fn call(client: &grpcio::Client, method: &'static str, metadata: &[(&str, &str)]) -> Status {
+    let options = raw::with_metadata(metadata);
+    let requests = stream::iter([Ok::<_, Status>(request("a"))]);
+    let ended = match method {
+        "/Greeter/GetStream" => {
+            let responses = calls::server_streaming(client, method, &request("a"), options);
+            let responses: calls::Responses<StreamResData> = responses.expect("starts");
+            soon("end", responses.try_collect::<Vec<_>>()).map(|_| ())
+        }
+        "/Greeter/PutStream" => {
+            let answer = calls::client_streaming::<_, StreamResData, _>;
+            soon("end", answer(client, method, requests, options)).map(|_| ())
+        }
+        _ => {
+            let responses = calls::duplex(client, method, requests, options).expect("starts");
+            let all: Result<Vec<StreamResData>, Status> = soon("end", responses.try_collect());
+            all.map(|_| ())
+        }
+    };
+    ended.err().unwrap_or_else(Status::ok)
+}
+
+/// Opens a call and sends no message; how it ends.
+pub fn silent_call(client: &grpcio::Client, method: &'static str, options: CallOption) -> Status {
+    let (sink, mut receiver) = client
+        .duplex_streaming(&raw::method(method), options)
+        .expect("starts");
+    let failure = soon("end", receiver.next()).expect("a failure");
+    drop(sink);
+    failure.expect_err("a failure").into()
+}

@@ -1,0 +1,55 @@
+//! Servers that speak TLS, and their clients.
+
+use std::path::Path;
+use std::time::Instant;
+
+use greeter_stream::client::{Client, Config, Tls};
+
+use super::certificates::{Certificate, Folder};
+use super::process::{client as program, run, text, Server};
+use super::{client_with, PATIENCE};
+
+/// A server for clients that trust `ca.crt`; `mutual` for those only that `clients.crt` has signed.
+pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
+    let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
+    folder.write("ca.crt", ca.pem());
+    let clients = folder.write("clients.crt", ca.pem());
+    let mut args = vec!["--tls-cert", &certificate, "--tls-key", &key];
+    args.extend(["--ticks", "1", "--tick-interval", "1ms"]);
+    if mutual {
+        args.extend(["--client-ca", &clients]);
+    }
+    Server::start(&args)
+}
+
+/// The library's client.
+pub fn library(address: &str, tls: Tls) -> Client {
+    client_with(Config {
+        servers: vec![address.to_owned()],
+        timeout: Some(PATIENCE),
+        tls: Some(tls),
+        ..Config::default()
+    })
+}
+
+pub fn trusting(folder: &Folder) -> Tls {
+    let ca = folder.path("ca.crt");
+    Tls::new().ca(Path::new(&ca)).expect("a CA")
+}
+
+/// What the program prints and says, and its exit code.
+pub fn by_program(address: &str, args: &[&str]) -> (String, String, Option<i32>) {
+    let output = run(&mut program(address, args), b"a\nb\n");
+    let texts = (text(&output.stdout), text(&output.stderr));
+    (texts.0.to_owned(), texts.1.to_owned(), output.status.code())
+}
+
+/// Calls, which has to fail so.
+pub fn fails(address: &str, args: &[&str], why: &str) {
+    let begun = Instant::now();
+    let (out, said, code) = by_program(address, &[args, &["get", "a"]].concat());
+    assert_eq!((&*out, code), ("", Some(1)), "{said}");
+    let expected = format!("greeter-client: UNAVAILABLE: the server{why} (server {address})\n");
+    assert_eq!(said, expected, "{args:?}");
+    assert!(begun.elapsed() < PATIENCE / 4, "{args:?}");
+}
