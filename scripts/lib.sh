@@ -41,6 +41,9 @@ package() { # thing, system
     grpc++-fedora) echo grpc-devel protobuf-devel grpc-plugins ;;
     grpc++-macos) echo grpc protobuf ;;
     go-fedora) echo golang ;;
+    ip-debian) echo iproute2 ;;
+    ip-fedora) echo iproute ;;
+    unshare-debian | unshare-fedora) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }

@@ -13,7 +13,7 @@ esac
 
 need_rust
 need_go
-need script socat valgrind
+need ip script socat unshare valgrind
 
 say "Formatting"
 cargo fmt --check
