@@ -1,9 +1,10 @@
 //! Adapters between futures and gRPC, for any service.
 //!
 //! With them a handler is a function from a request, or a [`Stream`](futures::Stream) of them, to
-//! a future or a stream of responses. The adapter runs it on the binding's own completion-queue
-//! threads and takes care of the rest: batching, back-pressure, clients that leave, statuses,
-//! panics, shutting down. The client's side is as small.
+//! a future or a stream of responses: all four kinds of method that gRPC has. The adapter runs it
+//! on the binding's own completion-queue threads and takes care of the rest: batching,
+//! back-pressure, clients that leave, statuses, panics, shutting down. The client's side is as
+//! small.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -34,9 +34,9 @@ pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Every call ends with a status: the handler's error, OK at the end of its stream, INTERNAL if
 /// it panics, UNAVAILABLE when the server drains.
 ///
-/// All three modes are registered with the binding as bidirectional. On the wire this is the
-/// same. In the binding a method with a single request occupies one of 1,024 slots from the
-/// call's headers to its message, and clients that never send the message lock out all others.
+/// All modes are registered with the binding as bidirectional. On the wire this is the same. In
+/// the binding a method with a single request occupies one of 1,024 slots from the call's headers
+/// to its message, and clients that never send the message lock out all others.
 pub struct ServiceBuilder {
     builder: grpcio::ServiceBuilder,
     options: Arc<Options>,
@@ -93,8 +93,8 @@ impl ServiceBuilder {
         self
     }
 
-    /// How long a client may take to send the one request of a server-streaming call, from its
-    /// headers on; 5 seconds unless set. Then the call ends with DEADLINE_EXCEEDED. For all
+    /// How long a client may take to send the one request of a unary or server-streaming call, from
+    /// its headers on; 5 seconds unless set. Then the call ends with DEADLINE_EXCEEDED. For all
     /// methods that are added from now on.
     #[must_use]
     pub fn request_within(mut self, limit: Duration) -> Self {
@@ -112,6 +112,22 @@ impl ServiceBuilder {
     pub fn max_message_bytes(mut self, limit: usize) -> Self {
         Arc::make_mut(&mut self.options).max_message_bytes = limit;
         self
+    }
+
+    /// One request, one response.
+    ///
+    /// The request is as in [`server_streaming`](Self::server_streaming).
+    #[must_use]
+    pub fn unary<Req, Resp, H, F>(self, path: &'static str, handler: H) -> Self
+    where
+        Req: Message,
+        Resp: Message,
+        H: Fn(Arc<Call>, Req) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Resp, Status>> + Send + 'static,
+    {
+        self.server_streaming(path, move |call, request| {
+            handler(call, request).into_stream()
+        })
     }
 
     /// One request, a stream of responses.

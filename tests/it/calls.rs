@@ -6,7 +6,7 @@ use futures::{stream, FutureExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::stream::{client as calls, Requests, Status};
-use grpcio::CallOption;
+use grpcio::{CallOption, Marshaller, Method, MethodType, RpcStatusCode};
 
 use crate::support::process::Server;
 use crate::support::service::{request, response, serve};
@@ -151,10 +151,55 @@ fn the_generated_client_works_as_well() {
 }
 
 #[test]
+fn a_unary_call_has_one_request_and_one_response() {
+    let server = serve(1, |service| {
+        service.unary("/test/Echo", |_, request: StreamReqData| async move {
+            match &*request.data {
+                "" => Err(Status::new(RpcStatusCode::OUT_OF_RANGE, "nothing to say")),
+                said => Ok(response(said)),
+            }
+        })
+    });
+    let client = raw::client(&server.address);
+    // As any client calls it, and as no client should.
+    let method = Method::<StreamReqData, StreamResData> {
+        ty: MethodType::Unary,
+        name: "/test/Echo",
+        req_mar: Marshaller {
+            ser: grpcio::pb_ser,
+            de: grpcio::pb_de,
+        },
+        resp_mar: Marshaller {
+            ser: grpcio::pb_ser,
+            de: grpcio::pb_de,
+        },
+    };
+    let say = |data: &str| {
+        let options = CallOption::default().timeout(PATIENCE);
+        let answer = client.unary_call(&method, &request(data), options);
+        answer.map(|m| m.data).map_err(Status::from)
+    };
+    assert_eq!(say("a").as_deref(), Ok("a"));
+    let failure = Status::new(RpcStatusCode::OUT_OF_RANGE, "nothing to say");
+    assert_eq!(say(""), Err(failure));
+    for requests in [0, 2] {
+        let requests = stream::iter((0..requests).map(|_| Ok::<_, Status>(request("a"))));
+        let answer = calls::client_streaming::<_, StreamResData, _>(
+            &client,
+            "/test/Echo",
+            requests,
+            CallOption::default(),
+        );
+        let status = soon("answer", answer).expect_err("not one");
+        assert_eq!(status.code(), RpcStatusCode::UNIMPLEMENTED, "{status}");
+    }
+}
+
+#[test]
 fn a_response_that_comes_with_a_failure_is_not_lost() {
     let server = serve(2, |service| {
         service.duplex("/test/Fail", |_, _requests: Requests<StreamReqData>| {
-            let failure = Status::new(grpcio::RpcStatusCode::ABORTED, "enough");
+            let failure = Status::new(RpcStatusCode::ABORTED, "enough");
             stream::iter([Ok(response(1)), Ok(response(2)), Err(failure)])
         })
     });
