@@ -23,15 +23,6 @@ esac
 have cargo || die "Rust is missing; install it from https://rustup.rs"
 need_go
 
-go_tool() { # module, version
-  local root="$TOOLS/$(basename "$1")-$2"
-  if [ ! -x "$root/$(basename "$1")" ]; then
-    echo "installing $1 $2" >&2
-    GOBIN="$root" GOFLAGS=-mod=mod go install "$1@$2" >&2
-  fi
-  echo "$root/$(basename "$1")"
-}
-
 # protoc comes as a crate: cargo fetches and verifies it for every platform alike.
 protoc_program() {
   local root="$TOOLS/protoc-$PROTOC_CRATE" platform
@@ -74,6 +65,15 @@ gen_go_grpc=$(go_tool google.golang.org/grpc/cmd/protoc-gen-go-grpc $PROTOC_GEN_
 "$protoc" --proto_path=proto --proto_path="$(dirname "$protoc")/../include" \
   --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/rust" \
   proto/rich_status.proto
+# Of the standard services the messages, each file called after its package.
+for package in channelz/v1 health/v1 reflection/v1 reflection/v1alpha; do
+  service=$(dirname "$package")
+  mkdir -p "$out/$package"
+  "$protoc" --proto_path=proto --proto_path="$(dirname "$protoc")/../include" \
+    --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/$package" \
+    "proto/grpc/$package/$service.proto"
+  mv "$out/$package/$service.rs" "$out/rust/grpc_${package/\//_}.rs"
+done
 "$protoc" --proto_path=proto \
   --plugin=protoc-gen-go="$gen_go" --go_out="$out/go" \
   --plugin=protoc-gen-go-grpc="$gen_go_grpc" \
@@ -84,14 +84,23 @@ cat >"$out/rust/mod.rs" <<'RS'
 //! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
 //!
 //! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
-//! trait of the binding, [`rich_status`] what a status may carry.
+//! trait of the binding, [`rich_status`] what a status may carry. The others hold the messages of
+//! the standard services, a module for each proto package.
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
-#![allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
+#![allow(unreachable_pub, clippy::all, clippy::panic, clippy::unwrap_used)]
 
 #[rustfmt::skip]
 pub mod greeter;
 #[rustfmt::skip]
 pub mod greeter_grpc;
+#[rustfmt::skip]
+pub mod grpc_channelz_v1;
+#[rustfmt::skip]
+pub mod grpc_health_v1;
+#[rustfmt::skip]
+pub mod grpc_reflection_v1;
+#[rustfmt::skip]
+pub mod grpc_reflection_v1alpha;
 #[rustfmt::skip]
 pub mod rich_status;
 RS

@@ -126,3 +126,13 @@ rust_tool() { # crate, version, program
   fi
   echo "$root/bin/$3"
 }
+
+# The same for a program of a Go module, named after the last part of its path.
+go_tool() { # path, version
+  local root="$TOOLS/$(basename "$1")-$2"
+  if [ ! -x "$root/$(basename "$1")" ]; then
+    echo "installing $1 $2" >&2
+    GOBIN="$root" GOFLAGS=-mod=mod go install "$1@$2" >&2
+  fi
+  echo "$root/$(basename "$1")"
+}

@@ -13,7 +13,7 @@
 //! | [`service`] | the three handlers of `Greeter` |
 //! | [`topic`] | the logs that calls with a topic share |
 //! | [`stream`] | the adapters between futures and gRPC, for any service |
-//! | [`generated`] | the messages, made from `proto/greeter.proto` |
+//! | [`generated`] | the messages, made from `proto/` |
 
 pub mod client;
 mod file;
