@@ -5,6 +5,8 @@
 source "$(dirname "$0")/lib.sh"
 
 CARGO_DENY=0.20.2
+GRPCURL=v1.9.4
+GRPC_HEALTH_PROBE=v0.4.61
 
 case "${1-}" in
   '') ;;
@@ -24,6 +26,9 @@ say "Clippy"
 cargo clippy --release --locked --all-targets -- -D warnings
 
 say "Tests (the Go programs keep their own pace: about a minute)"
+GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
+GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
+export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE
 cargo test --release --locked --lib --bins --tests
 
 say "Documentation: its examples, and that it builds without warnings"

@@ -17,8 +17,8 @@ const SECURITY: &str = "TLS and identity (the files are read again when they cha
 /// Serves the Greeter service: live streams over gRPC.
 ///
 /// Prints `listening on ADDR` for each listener once it accepts calls. Logs to standard error a
-/// line when a call starts and one when it ends; with RUST_LOG=greeter_stream=debug one for each
-/// message, too. SIGTERM or SIGINT ends the running calls and stops the server; a second one
+/// line when a call starts and one when it ends; with RUST_LOG=greeter_stream=debug for health checks
+/// and for each message, too. SIGTERM or SIGINT ends the running calls and stops the server; a second one
 /// stops it at once.
 ///
 /// TIME is a number with a unit: 500ms, 2s, 1m.
@@ -83,6 +83,11 @@ pub struct Args {
     #[arg(long, conflicts_with = "tls_cert", help_heading = SECURITY)]
     insecure: bool,
 
+    /// Serve channelz: the gRPC core's counters of each connection. Whoever may call it learns the
+    /// addresses of all clients
+    #[arg(long)]
+    channelz: bool,
+
     /// Completion queues, each with a thread of its own [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -135,6 +140,7 @@ impl Args {
                     ..Limits::default()
                 },
             },
+            channelz: self.channelz,
             threads: self
                 .threads
                 .map_or_else(|| Config::default().threads, usize::from),

@@ -1,4 +1,5 @@
-//! A line in the log when a call starts and one when it ends.
+//! A line in the log when a call starts and one when it ends; of health checks, which come every few
+//! seconds, at the level of debugging.
 
 use grpcio::RpcStatusCode;
 
@@ -10,13 +11,18 @@ pub(super) struct LogCalls;
 
 impl Observer for LogCalls {
     fn started(&self, call: &Call) {
-        log::info!("{} from {} started", call.method(), caller(call));
+        log::log!(
+            level(call),
+            "{} from {} started",
+            call.method(),
+            caller(call)
+        );
     }
 
     fn ended(&self, call: &Call, outcome: &Outcome) {
         let level = match outcome.status.code() {
             RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS => log::Level::Error,
-            _ => log::Level::Info,
+            _ => level(call),
         };
         log::log!(
             level,
@@ -35,5 +41,12 @@ fn caller(call: &Call) -> String {
     match call.identity() {
         None => call.peer().to_owned(),
         Some(name) => format!("{} ({})", call.peer(), escaped(name)),
+    }
+}
+
+fn level(call: &Call) -> log::Level {
+    match call.method().starts_with("/grpc.health.v1.Health/") {
+        true => log::Level::Debug,
+        false => log::Level::Info,
     }
 }

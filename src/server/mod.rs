@@ -1,17 +1,26 @@
 //! The running server: from a [`Config`] to listeners, and down again without losing a word.
 //!
-//! Draining goes in this order: running calls end with UNAVAILABLE and new ones are refused; the
-//! C core closes its listeners and connections; what has not ended after [`Config::grace`] is
-//! cancelled. Whatever happens, that is over half a second after the grace.
+//! Beside `Greeter` it serves health and reflection, and channelz where it is told to.
+//!
+//! Draining goes in this order: whoever watches the server's health is told NOT_SERVING, running
+//! calls end with UNAVAILABLE and new ones are refused; the C core closes its listeners and
+//! connections; what has not ended after [`Config::grace`] is cancelled. Whatever happens, that is
+//! over half a second after the grace.
 
 pub mod args;
+mod channelz;
+mod descriptors;
+mod health;
 mod identity;
 mod log;
 mod log_output;
+mod reflection;
 mod reload;
+mod services;
 mod tls;
 
 use std::error::Error;
+use std::ffi::CStr;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -40,6 +49,9 @@ const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 /// How long calls may take to end once they are cancelled; only a handler that blocks takes longer.
 const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
 
+/// Of the C core: whether it keeps channelz's counters.
+const ENABLE_CHANNELZ: &CStr = c"grpc.enable_channelz";
+
 /// Everything that can be set about a server.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,6 +67,8 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// How the calls behave.
     pub service: service::Config,
+    /// Whether to serve channelz, which tells every client's address to whoever may call it.
+    pub channelz: bool,
     /// Completion queues, each with a thread; at least 1.
     pub threads: usize,
     /// How long running calls may take to end when the server shuts down.
@@ -62,7 +76,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Port 50052 on the loopback address, in plaintext and for everyone, a completion queue a core, 5 seconds of grace.
+    /// Port 50052 on the loopback address, in plaintext and for everyone, no channelz, a completion
+    /// queue a core, 5 seconds of grace.
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 50052))],
@@ -70,6 +85,7 @@ impl Default for Config {
             insecure: false,
             token_file: None,
             service: service::Config::default(),
+            channelz: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             grace: Duration::from_secs(5),
         }
@@ -175,10 +191,10 @@ impl Server {
             Some(identities) => calls.admit(move |call| identities.admit(call)),
             None => calls,
         };
-        let service = service::greeter(calls, &config.service).build();
+        let services = services::services(calls, drain.draining(), config);
 
         let queues = Queues::start("queue", config.threads);
-        match Self::start_core(config, credentials.as_ref(), service, &queues) {
+        match Self::start_core(config, credentials.as_ref(), services, &queues) {
             Ok((core, addresses)) => Ok(Self {
                 core,
                 drain,
@@ -196,7 +212,7 @@ impl Server {
     fn start_core(
         config: &Config,
         credentials: Option<&Credentials>,
-        service: grpcio::Service,
+        services: [grpcio::Service; 2],
         queues: &Queues,
     ) -> Result<(grpcio::Server, Vec<SocketAddr>), StartError> {
         let args = ChannelBuilder::new(queues.env())
@@ -204,10 +220,13 @@ impl Server {
             .reuse_port(false)
             // The adapters look at that, for less.
             .max_receive_message_len(-1)
+            // Its counters cost time for each message and memory for each connection.
+            .raw_cfg_int(ENABLE_CHANNELZ.to_owned(), config.channelz.into())
             .build_args();
-        let mut core = ServerBuilder::new(queues.env())
-            .channel_args(args)
-            .register_service(service)
+        let builder = ServerBuilder::new(queues.env()).channel_args(args);
+        let mut core = services
+            .into_iter()
+            .fold(builder, ServerBuilder::register_service)
             .build()
             .map_err(StartError::Core)?;
         let listen = |address| listen(&mut core, credentials, address);

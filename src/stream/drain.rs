@@ -63,7 +63,7 @@ impl Default for Drain {
 
 impl Draining {
     /// `source`, which fails with UNAVAILABLE as soon as the drain begins.
-    pub(super) fn end<S, T>(mut self, mut source: S) -> impl Stream<Item = Result<T, Status>>
+    pub(crate) fn end<S, T>(mut self, mut source: S) -> impl Stream<Item = Result<T, Status>>
     where
         S: Stream<Item = Result<T, Status>> + Unpin,
     {

@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::{select, Either};
-use futures::Future;
+use futures::{stream, Future};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, Config};
-use greeter_stream::stream::Queues;
+use greeter_stream::stream::{client, Queues, Status};
+use grpcio::CallOption;
+use protobuf::Message;
 
 /// Longer than anything that works takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,6 +41,17 @@ pub fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -
 
 pub fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     within(PATIENCE, what, future)
+}
+
+/// A unary call, by the adapters: to the wire it is a stream of one request.
+pub fn unary<Req: Message, Resp: Message>(
+    client: &grpcio::Client,
+    path: &'static str,
+    request: Req,
+) -> Result<Resp, Status> {
+    let requests = stream::iter([Ok::<_, Status>(request)]);
+    let call = client::client_streaming(client, path, requests, CallOption::default());
+    soon(path, call)
 }
 
 /// The typed client, with a queue of its own, of the server at `address`.

@@ -117,6 +117,16 @@ pub fn client(server: &str, args: &[&str]) -> Command {
     command
 }
 
+/// A program that `scripts/test.sh` installs, and names in the environment's `variable`.
+pub fn tool(variable: &str) -> Command {
+    let Some(program) = env::var_os(variable) else {
+        panic!("{variable} names no program; scripts/test.sh installs it");
+    };
+    let mut command = Command::new(program);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// Runs a program to its end, with `input` on its standard input.
 pub fn run(command: &mut Command, input: &[u8]) -> Output {
     use std::io::Write;
