@@ -8,6 +8,9 @@
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+// Shared with the tests.
+#[allow(dead_code)]
+#[path = "../../tests/it/support/http2.rs"]
 mod http2;
 mod naive;
 mod subscriber;

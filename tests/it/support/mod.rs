@@ -4,9 +4,8 @@ pub mod balancer;
 pub mod callers;
 pub mod certificates;
 pub mod dns;
-// What the benchmark's subscribers speak, for those who keep to nothing.
+// Shared with a benchmark.
 #[allow(dead_code)]
-#[path = "../../../benches/fan_out/http2.rs"]
 pub mod http2;
 pub mod lines;
 pub mod process;
