@@ -12,6 +12,9 @@ use futures::FutureExt;
 use greeter_stream::server::{args::Args, Config, LogOutput, Server};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+// In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
+// of MiB, it gives back to the system what is free within ten seconds, and glibc's keeps it.
+use tikv_jemalloc_sys as _;
 
 /// How long the rest of the log may take to be written, once the server has stopped.
 const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
