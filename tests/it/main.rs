@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod admission;
+mod attacks;
 mod batching;
 mod bench;
 mod calls;
