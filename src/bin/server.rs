@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 // In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
 // of MiB, it gives back to the system what is free within ten seconds, and glibc's keeps it.
+#[cfg(feature = "jemalloc")]
 use tikv_jemalloc_sys as _;
 
 /// How long the rest of the log may take to be written, once the server has stopped.
