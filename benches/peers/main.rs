@@ -8,6 +8,9 @@
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
+#[allow(dead_code)]
+#[path = "../../tests/it/support/certificates.rs"]
+mod certificates;
 mod plot;
 mod table;
 
@@ -19,6 +22,8 @@ use std::process::{Child, Command, Stdio};
 
 use clap::Parser;
 use serde_json::Value;
+
+use certificates::{Certificate, Folder};
 
 /// Measures servers of the same contract in turn.
 #[derive(Parser)]
@@ -93,13 +98,45 @@ fn loads() -> Vec<(String, String)> {
 /// The reports of the rounds, by load and server.
 type Reports = BTreeMap<(usize, usize), Vec<Value>>;
 
+/// A server to be measured.
+struct Target {
+    name: String,
+    program: PathBuf,
+    /// Flags of the server, and of its client, that TLS needs.
+    tls: [Vec<String>; 2],
+}
+
+impl Target {
+    fn plaintext((name, program): (String, PathBuf)) -> Self {
+        Self {
+            name,
+            program,
+            tls: Default::default(),
+        }
+    }
+
+    fn over_tls(name: &str, program: &str, certificates: &Folder) -> Self {
+        let ca = Certificate::ca("ca");
+        let (cert, key) = certificates.write_pair("server", &ca.sign_server("server"));
+        let ca = certificates.write("ca.crt", ca.pem());
+        let server = ["--tls-cert", &cert, "--tls-key", &key];
+        let client = ["--tls", "--ca", &ca];
+        Self {
+            name: name.to_owned(),
+            program: program.into(),
+            tls: [&server[..], &client]
+                .map(|flags| flags.iter().map(ToString::to_string).collect()),
+        }
+    }
+}
+
 fn main() {
     let args = Args::parse();
-    let mut servers = vec![(
-        "ours".to_owned(),
-        env!("CARGO_BIN_EXE_greeter-server").into(),
-    )];
-    servers.extend(args.peers.clone());
+    let certificates = Folder::new();
+    let ours = env!("CARGO_BIN_EXE_greeter-server");
+    let mut servers = vec![Target::plaintext(("ours".to_owned(), ours.into()))];
+    servers.extend(args.peers.iter().cloned().map(Target::plaintext));
+    servers.push(Target::over_tls("ours TLS", ours, &certificates));
     let loads: Vec<_> = loads()
         .into_iter()
         .filter(|(name, _)| name.starts_with(&args.only))
@@ -110,9 +147,9 @@ fn main() {
     let mut reports = Reports::new();
     for round in 1..=args.rounds {
         for (l, (load, flags)) in loads.iter().enumerate() {
-            for (s, (server, program)) in servers.iter().enumerate() {
-                eprintln!("round {round} of {}: {load}, {server}", args.rounds);
-                let mut report = match measure(program, flags, &args) {
+            for (s, server) in servers.iter().enumerate() {
+                eprintln!("round {round} of {}: {load}, {}", args.rounds, server.name);
+                let mut report = match measure(server, flags, &args) {
                     Ok(report) => report,
                     Err(why) => {
                         eprintln!("{why}");
@@ -120,14 +157,14 @@ fn main() {
                     }
                 };
                 report["load"] = load.as_str().into();
-                report["by"] = server.as_str().into();
+                report["by"] = server.name.as_str().into();
                 writeln!(data, "{report}").expect("written");
                 reports.entry((l, s)).or_default().push(report);
             }
         }
     }
     let loads: Vec<_> = loads.into_iter().map(|(name, _)| name).collect();
-    let servers: Vec<_> = servers.into_iter().map(|(name, _)| name).collect();
+    let servers: Vec<_> = servers.into_iter().map(|server| server.name).collect();
     let table = table::Table::new(&loads, &servers, &reports);
     print!("{table}");
     let report = args.out.join("report.html");
@@ -136,10 +173,13 @@ fn main() {
 }
 
 /// One load on a new process of one server.
-fn measure(program: &PathBuf, flags: &str, args: &Args) -> Result<Value, String> {
-    let server = Server::start(program)?;
+fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
+    let [server_tls, client_tls] = &target.tls;
+    let server = Server::start(&target.program, server_tls)?;
     let output = Command::new(env!("CARGO_BIN_EXE_greeter-client"))
-        .args(["--server", &server.address, "bench"])
+        .args(["--server", &server.address])
+        .args(client_tls)
+        .arg("bench")
         .args(flags.split(' '))
         .args(["--duration", &args.duration, "--warmup", &args.warmup])
         .args(["--json", "--pid", &server.process.id().to_string()])
@@ -157,10 +197,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &PathBuf) -> Result<Self, String> {
+    fn start(program: &PathBuf, tls: &[String]) -> Result<Self, String> {
         let failed = |e| format!("{}: {e}", program.display());
         let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0"])
+            .args(tls)
             .env("RUST_LOG", "off")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
