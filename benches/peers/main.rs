@@ -102,41 +102,41 @@ type Reports = BTreeMap<(usize, usize), Vec<Value>>;
 struct Target {
     name: String,
     program: PathBuf,
-    /// Flags of the server, and of its client, that TLS needs.
-    tls: [Vec<String>; 2],
+    /// Flags of the server, and of its client.
+    flags: [Vec<String>; 2],
 }
 
 impl Target {
-    fn plaintext((name, program): (String, PathBuf)) -> Self {
-        Self {
-            name,
-            program,
-            tls: Default::default(),
-        }
-    }
-
-    fn over_tls(name: &str, program: &str, certificates: &Folder) -> Self {
-        let ca = Certificate::ca("ca");
-        let (cert, key) = certificates.write_pair("server", &ca.sign_server("server"));
-        let ca = certificates.write("ca.crt", ca.pem());
-        let server = ["--tls-cert", &cert, "--tls-key", &key];
-        let client = ["--tls", "--ca", &ca];
+    fn new(name: &str, program: impl Into<PathBuf>, server: &[&str], client: &[&str]) -> Self {
+        let owned = |flags: &[&str]| flags.iter().map(ToString::to_string).collect();
         Self {
             name: name.to_owned(),
             program: program.into(),
-            tls: [&server[..], &client]
-                .map(|flags| flags.iter().map(ToString::to_string).collect()),
+            flags: [owned(server), owned(client)],
         }
+    }
+
+    /// This project's server, the peers, and this server in two other ways.
+    fn all(peers: &[(String, PathBuf)], certificates: &Folder) -> Vec<Self> {
+        let ca = Certificate::ca("ca");
+        let (cert, key) = certificates.write_pair("server", &ca.sign_server("server"));
+        let ca = certificates.write("ca.crt", ca.pem());
+        let tls = ["--tls-cert", &cert, "--tls-key", &key];
+
+        let ours = env!("CARGO_BIN_EXE_greeter-server");
+        let mut targets = vec![Self::new("ours", ours, &[], &[])];
+        let peers = peers.iter();
+        targets.extend(peers.map(|(name, program)| Self::new(name, program, &[], &[])));
+        targets.push(Self::new("one queue", ours, &["--threads", "1"], &[]));
+        targets.push(Self::new("TLS", ours, &tls, &["--tls", "--ca", &ca]));
+        targets
     }
 }
 
 fn main() {
     let args = Args::parse();
     let certificates = Folder::new();
-    let ours = env!("CARGO_BIN_EXE_greeter-server");
-    let mut servers = vec![Target::plaintext(("ours".to_owned(), ours.into()))];
-    servers.extend(args.peers.iter().cloned().map(Target::plaintext));
-    servers.push(Target::over_tls("ours TLS", ours, &certificates));
+    let servers = Target::all(&args.peers, &certificates);
     let loads: Vec<_> = loads()
         .into_iter()
         .filter(|(name, _)| name.starts_with(&args.only))
@@ -174,11 +174,11 @@ fn main() {
 
 /// One load on a new process of one server.
 fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
-    let [server_tls, client_tls] = &target.tls;
-    let server = Server::start(&target.program, server_tls)?;
+    let [server_flags, client_flags] = &target.flags;
+    let server = Server::start(&target.program, server_flags)?;
     let output = Command::new(env!("CARGO_BIN_EXE_greeter-client"))
         .args(["--server", &server.address])
-        .args(client_tls)
+        .args(client_flags)
         .arg("bench")
         .args(flags.split(' '))
         .args(["--duration", &args.duration, "--warmup", &args.warmup])
@@ -197,11 +197,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &PathBuf, tls: &[String]) -> Result<Self, String> {
+    fn start(program: &PathBuf, flags: &[String]) -> Result<Self, String> {
         let failed = |e| format!("{}: {e}", program.display());
         let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0"])
-            .args(tls)
+            .args(flags)
             .env("RUST_LOG", "off")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
