@@ -1,7 +1,13 @@
 //! Clients that keep to no rule. Each attack is bounded; each test says what a well-behaved client
 //! sees while it lasts and after it, and that the server's memory comes back.
+//!
+//! `GREETER_ATTACKS=50` in the environment makes each attack as many times longer; without it they
+//! are short enough for every run.
 
+mod flood;
+mod metadata;
 mod reset;
+mod silence;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +22,10 @@ use greeter_stream::stream::Status;
 use crate::support::process::Server;
 use crate::support::{client, soon, PATIENCE};
 
+/// How long a client may wait that calls while an attack lasts: for its turn, behind what the
+/// attacker has sent by then.
+const MEANWHILE: Duration = Duration::from_secs(10);
+
 /// How long a client may wait that calls when an attack is over.
 const WELL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -23,9 +33,17 @@ const WELL_WITHIN: Duration = Duration::from_secs(2);
 /// within ten seconds.
 const LEFT: u64 = 64 * 1024;
 
-/// Has `attack` attack a server of its own; says what it did. The server serves others meanwhile,
-/// serves them well as soon as it is over, and keeps nothing of it.
-fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) {
+/// How often to do what is done `n` times in every run.
+fn times(n: u32) -> u32 {
+    let factor = std::env::var("GREETER_ATTACKS").map_or(1, |f| f.parse().expect("a number"));
+    n * factor
+}
+
+/// Has `attack` attack a server of its own; it says what it did. The server serves others meanwhile,
+/// and serves them well as soon as it is over. Whether it keeps something of it the
+/// [`Aftermath`] sees.
+#[must_use]
+fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath {
     // One attack at a time: they measure how long others wait.
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,20 +54,39 @@ fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) {
     let started = Instant::now();
     let done = attack(server.address.parse().expect("an address"));
     let lasted = started.elapsed();
-    let peak = server.resident().saturating_sub(before);
     let after = upload(&client(&server.address));
     let (calls, longest) = neighbour.leave();
+    let peak = server.peak().saturating_sub(before);
     drop(alone);
-    let left = settle(&server, before);
 
     println!(
         "{what}: {done} in {lasted:.1?}. Meanwhile {calls} calls were served, in {longest:.1?} at \
-         the longest, and afterwards one in {after:.1?}. Memory grew by {} MiB; {} MiB were left.",
+         the longest, and afterwards one in {after:.1?}. Memory grew by {} MiB.",
         peak / 1024,
-        left / 1024,
     );
+    assert!(longest < MEANWHILE, "{what}: meanwhile {longest:?}");
     assert!(after < WELL_WITHIN, "{what}: afterwards {after:?}");
-    assert!(left < LEFT, "{what}: {left} KiB more than before");
+    let what = what.to_owned();
+    Aftermath(Some(thread::spawn(move || {
+        let left = settle(&server, before);
+        println!("{what}: {} MiB were left.", left / 1024);
+        assert!(left < LEFT, "{what}: {left} KiB more than before");
+    })))
+}
+
+/// What is left of an attack while the next begins; dropping it waits until the memory is back.
+struct Aftermath(Option<JoinHandle<()>>);
+
+impl Drop for Aftermath {
+    fn drop(&mut self) {
+        let settled = self.0.take().map(JoinHandle::join);
+        // It has said why.
+        let failed = matches!(settled, Some(Err(_)));
+        assert!(
+            !failed || thread::panicking(),
+            "the memory does not come back"
+        );
+    }
 }
 
 /// How much more the server holds than `before`, once that is little or does not change soon.

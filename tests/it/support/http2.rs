@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use grpcio::RpcStatusCode;
+
 /// A call may be sent so much before it is given more: HTTP/2's default.
 pub const WINDOW: u32 = 65_535;
 
@@ -23,6 +25,8 @@ pub mod frame {
     pub const WINDOW_UPDATE: u8 = 8;
     pub const CONTINUATION: u8 = 9;
     pub const HEADER_BYTES: usize = 9;
+    /// The longest payload, unless the receiver's settings allow more.
+    pub const MAX_BYTES: usize = 16_384;
 }
 
 /// Their flags; which of them a number is depends on the frame.
@@ -36,7 +40,11 @@ pub mod flag {
 /// Why a stream or a connection ends (section 7).
 pub mod code {
     pub const CANCEL: u32 = 8;
+    pub const ENHANCE_YOUR_CALM: u32 = 11;
 }
+
+/// What the last ping carries.
+const LAST_PING: [u8; 8] = *b"the last";
 
 /// What has arrived of one frame: its kind, flags, stream and payload.
 #[derive(Debug)]
@@ -47,8 +55,22 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-/// How many frames of each kind there were.
-pub type Counts = [u64; 10];
+/// What a peer has sent.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// How many frames of each kind there were.
+    pub counts: [u64; 10],
+    /// Why it ended the connection, if it said so: a code, and what it has to say for debugging.
+    pub goodbye: Option<(u32, String)>,
+    /// Whether it answered the [last ping](Connection::finish).
+    pub finished: bool,
+}
+
+impl Answers {
+    pub fn of(&self, kind: u8) -> u64 {
+        self.counts[usize::from(kind)]
+    }
+}
 
 /// What has arrived, for one who keeps to the rules.
 pub enum Event<'a> {
@@ -107,8 +129,18 @@ impl Connection {
 
     /// Starts a call of `path` on `stream`: all of its headers.
     pub fn headers(&mut self, stream: u32, path: &str, metadata: &[(&str, &str)]) {
-        let block = block(path, metadata);
-        self.write(frame::HEADERS, flag::END_HEADERS, stream, &block);
+        self.header_block(stream, &block(path, metadata));
+    }
+
+    /// The same from a block of any length and content, in as many frames as it needs.
+    pub fn header_block(&mut self, stream: u32, block: &[u8]) {
+        let mut kind = frame::HEADERS;
+        let mut parts = block.chunks(frame::MAX_BYTES).peekable();
+        while let Some(part) = parts.next() {
+            let flags = parts.peek().map_or(flag::END_HEADERS, |_| 0);
+            self.write(kind, flags, stream, part);
+            kind = frame::CONTINUATION;
+        }
     }
 
     /// A message of gRPC, uncompressed, in one frame.
@@ -178,9 +210,26 @@ impl Connection {
         }
     }
 
-    /// Reads on a thread of its own what arrives from now on until a ping is answered, and counts the
-    /// frames of each kind. What is written meanwhile must be [sent](Self::send).
-    pub fn count(&self) -> io::Result<JoinHandle<io::Result<Counts>>> {
+    /// The status with which the first call of the connection ends, and all of the headers that say
+    /// so.
+    pub fn status(&mut self) -> io::Result<(RpcStatusCode, String)> {
+        const NAME: &[u8] = b"grpc-status";
+        loop {
+            let Frame { kind, payload, .. } = self.read()?;
+            let found = payload.windows(NAME.len()).position(|w| w == NAME);
+            if let (frame::HEADERS, Some(at)) = (kind, found) {
+                // A literal, as long as the core's table does not have it; so is the text.
+                let value = &payload[at + NAME.len()..];
+                let digits = value[1..].iter().take(value[0].into());
+                let code = digits.fold(0, |code, digit| code * 10 + i32::from(digit - b'0'));
+                return Ok((code.into(), String::from_utf8_lossy(payload).into_owned()));
+            }
+        }
+    }
+
+    /// Reads on a thread of its own what arrives from now on until [the last ping](Self::finish) is
+    /// answered or the connection ends. What is written meanwhile must be [sent](Self::send).
+    pub fn count(&self) -> io::Result<JoinHandle<Answers>> {
         let mut reader = Self {
             socket: self.socket.try_clone()?,
             input: Vec::new(),
@@ -188,17 +237,29 @@ impl Connection {
             output: Vec::new(),
         };
         Ok(thread::spawn(move || {
-            let mut counts = Counts::default();
-            loop {
-                let frame = reader.read()?;
-                if let Some(count) = counts.get_mut(usize::from(frame.kind)) {
+            let mut answers = Answers::default();
+            while let Ok(frame) = reader.read() {
+                if let Some(count) = answers.counts.get_mut(usize::from(frame.kind)) {
                     *count += 1;
                 }
-                if frame.kind == frame::PING && frame.flags & flag::ACK != 0 {
-                    return Ok(counts);
+                if frame.kind == frame::GOAWAY && frame.payload.len() >= 8 {
+                    let (code, why) = frame.payload[4..].split_at(4);
+                    let code = u32::from_be_bytes([code[0], code[1], code[2], code[3]]);
+                    answers.goodbye = Some((code, String::from_utf8_lossy(why).into_owned()));
+                }
+                if frame.kind == frame::PING && frame.payload == LAST_PING {
+                    answers.finished = true;
+                    break;
                 }
             }
+            answers
         }))
+    }
+
+    /// Sends what has been written, and a ping whose answer says that the server has seen it all.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.write(frame::PING, 0, 0, &LAST_PING);
+        self.send()
     }
 
     /// Starts GetStream with this metadata; the calls of a connection are numbered from 0.

@@ -87,10 +87,19 @@ impl Server {
 
     /// What it holds in memory, in KiB.
     pub fn resident(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it has held in memory, in KiB.
+    pub fn peak(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, what: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()));
         let status = status.expect("a process");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let digits = line.expect("VmRSS").split_whitespace().nth(1);
+        let line = status.lines().find(|line| line.starts_with(what));
+        let digits = line.expect(what).split_whitespace().nth(1);
         digits.expect("a number").parse().expect("a number")
     }
 }

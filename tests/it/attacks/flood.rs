@@ -1,0 +1,144 @@
+//! Frames that cost their sender nothing, again and again.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use greeter_stream::service::PUT_STREAM;
+
+use super::{survives, times};
+use crate::support::http2::{code, flag, frame, Answers, Connection};
+use crate::support::PATIENCE;
+
+/// So many frames leave together.
+const TOGETHER: u32 = 100;
+
+/// A server that reads at all reads something within this time.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// A request whose text is `a`.
+const MESSAGE: &[u8] = b"\x0a\x01a";
+
+/// A connection with one call: an upload that has begun.
+fn with_an_upload(address: SocketAddr) -> Connection {
+    let mut connection = Connection::open(address).expect("connected");
+    connection.limit(PATIENCE).expect("limited");
+    connection.acknowledge_settings();
+    connection.headers(1, PUT_STREAM, &[]);
+    connection.message(1, 0, MESSAGE);
+    connection
+}
+
+/// Sends `one` again and again; what the server sent until it had seen the last, or ended the
+/// connection.
+fn flood(
+    mut connection: Connection,
+    frames: u32,
+    mut one: impl FnMut(&mut Connection, u32),
+) -> Answers {
+    let answers = connection.count().expect("reads");
+    for n in 0..frames {
+        one(&mut connection, n);
+        if n % TOGETHER == 0 && connection.send().is_err() {
+            break;
+        }
+    }
+    // The connection may have ended.
+    let _ = connection.finish();
+    answers.join().expect("no panic")
+}
+
+#[test]
+fn pings_are_told_to_calm_down() {
+    let _settled = survives("pings", |address| {
+        let ping = |connection: &mut Connection, _| connection.write(frame::PING, 0, 0, &[0; 8]);
+        let frames = times(100_000);
+        let answers = flood(with_an_upload(address), frames, ping);
+        let why = (code::ENHANCE_YOUR_CALM, "too_many_pings".to_owned());
+        assert_eq!(answers.goodbye, Some(why));
+        assert!(!answers.finished, "the connection lives on: {answers:?}");
+        format!("{} of {frames} answered, GOAWAY", answers.of(frame::PING))
+    });
+}
+
+/// The server reads each, and does no more than the specification asks for.
+#[test]
+fn frames_without_an_effect_are_read_and_forgotten() {
+    type One = fn(&mut Connection, u32);
+    let cases: [(&str, One); 13] = [
+        ("answers to no ping", |c, _| {
+            c.write(frame::PING, flag::ACK, 0, &[0; 8]);
+        }),
+        ("SETTINGS", |c, _| c.write(frame::SETTINGS, 0, 0, &[])),
+        ("SETTINGS of the window", |c, n| {
+            c.write(frame::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, n as u8]);
+        }),
+        ("acknowledged SETTINGS", |c, _| c.acknowledge_settings()),
+        ("empty DATA", |c, _| c.write(frame::DATA, 0, 1, &[])),
+        ("empty DATA of no call", |c, _| {
+            c.write(frame::DATA, 0, 3, &[])
+        }),
+        ("PRIORITY", |c, n| {
+            c.write(frame::PRIORITY, 0, 1, &[0, 0, 0, 0, n as u8]);
+        }),
+        ("PRIORITY of no call", |c, n| {
+            c.write(frame::PRIORITY, 0, 2 * n + 3, &[0, 0, 0, 1, 0]);
+        }),
+        ("WINDOW_UPDATE of the connection", |c, _| {
+            c.window_update(0, 1)
+        }),
+        ("WINDOW_UPDATE", |c, _| c.window_update(1, 1)),
+        ("WINDOW_UPDATE of no call", |c, n| {
+            c.window_update(2 * n + 3, 1)
+        }),
+        ("RST_STREAM of no call", |c, n| c.reset(2 * n + 3)),
+        ("frames of no known kind", |c, _| c.write(0xfa, 0, 1, &[0])),
+    ];
+    let of = |(what, one): (_, One)| {
+        survives(what, |address| {
+            let frames = times(1_000_000);
+            let answers = flood(with_an_upload(address), frames, one);
+            assert!(answers.finished, "{what}: {answers:?}");
+            assert_eq!(answers.goodbye, None, "{what}");
+            format!("{frames}, {} acknowledged", answers.of(frame::SETTINGS))
+        })
+    };
+    drop(cases.map(of));
+}
+
+/// Of the answers that it is made to send, the server keeps at most 10,000 for who does not read.
+#[test]
+fn settings_of_a_client_that_does_not_read_are_not_read() {
+    let _settled = survives("SETTINGS, not reading", |address| {
+        let mut connection = with_an_upload(address);
+        connection.limit(STALLED).expect("limited");
+        let mut sent = 0;
+        let limit = times(4_000_000);
+        while sent < limit {
+            for _ in 0..TOGETHER {
+                connection.write(frame::SETTINGS, 0, 0, &[]);
+            }
+            if connection.send().is_err() {
+                break;
+            }
+            sent += TOGETHER;
+        }
+        assert!(sent < limit, "the server reads on");
+        format!("{sent} until the server stopped reading")
+    });
+}
+
+/// Calls that the binding refuses by itself hold about 15 KB each until its threads, which refuse
+/// some 30,000 a second, come to them: only a limit on how many calls a connection has at a time
+/// bounds that.
+#[test]
+fn calls_of_no_method_are_refused_in_their_turn() {
+    let _settled = survives("calls of no method", |address| {
+        let calls = times(20_000);
+        let answers = flood(with_an_upload(address), calls, |connection, n| {
+            connection.headers(2 * n + 3, "/Greeter/NoStream", &[]);
+            connection.message(2 * n + 3, flag::END_STREAM, MESSAGE);
+        });
+        assert!(answers.finished, "{answers:?}");
+        format!("{calls} calls")
+    });
+}

@@ -1,0 +1,109 @@
+//! Clients that do not do what is their turn to do: speak, send a request, heed settings, read.
+
+use std::net::SocketAddr;
+
+use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use grpcio::RpcStatusCode;
+
+use super::{survives, times, upload, WELL_WITHIN};
+use crate::support::http2::Connection;
+use crate::support::{client, PATIENCE};
+
+/// A client that comes while the others are there is served at once.
+fn served(address: SocketAddr) {
+    let took = upload(&client(&address.to_string()));
+    assert!(took < WELL_WITHIN, "a new client waited {took:?}");
+}
+
+fn connect(address: SocketAddr) -> Connection {
+    let connection = Connection::open(address).expect("connected");
+    connection.limit(PATIENCE).expect("limited");
+    connection
+}
+
+/// Sends what has been written, and waits until the server has seen it.
+fn seen(connection: &mut Connection) {
+    let answers = connection.count().expect("reads");
+    connection.finish().expect("the server reads");
+    let answers = answers.join().expect("no panic");
+    assert!(answers.finished, "{answers:?}");
+}
+
+/// The binding has 1,024 slots for calls that wait for their request; GetStream takes none.
+#[test]
+fn calls_without_a_request_lock_nobody_out() {
+    let of = |(connections, calls)| {
+        survives("calls without a request", |address| {
+            let open = |_| {
+                let mut connection = connect(address);
+                for n in 0..calls {
+                    connection.headers(2 * n + 1, GET_STREAM, &[]);
+                }
+                seen(&mut connection);
+                connection
+            };
+            let mut silent: Vec<_> = (0..connections).map(open).collect();
+            served(address);
+            let (code, _) = silent[0].status().expect("ended");
+            assert_eq!(code, RpcStatusCode::DEADLINE_EXCEEDED);
+            format!("{connections} connections with {calls} each")
+        })
+    };
+    drop([(1, 2_100), (21, 100)].map(of));
+}
+
+/// Limits that SETTINGS announce do not hold for it.
+#[test]
+fn ten_thousand_idle_calls_of_a_client_that_does_not_acknowledge_settings() {
+    idle_calls(false);
+}
+
+#[test]
+fn ten_thousand_idle_calls() {
+    idle_calls(true);
+}
+
+fn idle_calls(acknowledges: bool) {
+    let of = |path| {
+        let what = format!("idle calls of {path}, SETTINGS acknowledged: {acknowledges}");
+        survives(&what, |address| {
+            let mut connection = connect(address);
+            if acknowledges {
+                connection.acknowledge_settings();
+            }
+            let calls = times(10_000);
+            for n in 0..calls {
+                connection.headers(2 * n + 1, path, &[]);
+                connection.message(2 * n + 1, 0, b"\x0a\x01a");
+            }
+            seen(&mut connection);
+            served(address);
+            format!("{calls} calls")
+        })
+    };
+    drop([PUT_STREAM, ALL_STREAM].map(of));
+}
+
+#[test]
+fn two_thousand_idle_connections() {
+    type Open = fn(SocketAddr) -> Connection;
+    let kinds: [(&str, Open); 2] = [
+        ("never speak", |address| {
+            Connection::silent(address).expect("connected")
+        }),
+        ("say no more than hello", |address| {
+            let mut connection = connect(address);
+            connection.acknowledge_settings();
+            seen(&mut connection);
+            connection
+        }),
+    ];
+    let of = |(what, open): (_, Open)| {
+        survives(&format!("connections that {what}"), |address| {
+            let idle: Vec<_> = (0..2_000).map(|_| open(address)).collect();
+            served(address);
+            format!("{} connections", idle.len())
+        })
+    };
+    drop(kinds.map(of));
+}
