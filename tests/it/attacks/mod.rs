@@ -4,8 +4,12 @@
 //! `GREETER_ATTACKS=50` in the environment makes each attack as many times longer; without it they
 //! are short enough for every run.
 
+mod claim;
+mod cut;
 mod flood;
 mod metadata;
+mod nonsense;
+mod panic;
 mod reset;
 mod silence;
 
@@ -44,10 +48,20 @@ fn times(n: u32) -> u32 {
 /// [`Aftermath`] sees.
 #[must_use]
 fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath {
+    survives_with(&["--tick-interval", "1h"], what, attack)
+}
+
+/// The same of a server with these flags.
+#[must_use]
+fn survives_with(
+    flags: &[&str],
+    what: &str,
+    attack: impl FnOnce(SocketAddr) -> String,
+) -> Aftermath {
     // One attack at a time: they measure how long others wait.
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = Server::start_quiet(&["--tick-interval", "1h"]);
+    let server = Server::start_quiet(flags);
     let neighbour = Neighbour::of(&server);
     let before = server.resident();
 
@@ -67,19 +81,27 @@ fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath 
     assert!(longest < MEANWHILE, "{what}: meanwhile {longest:?}");
     assert!(after < WELL_WITHIN, "{what}: afterwards {after:?}");
     let what = what.to_owned();
-    Aftermath(Some(thread::spawn(move || {
+    let settling = thread::spawn(move || {
         let left = settle(&server, before);
         println!("{what}: {} MiB were left.", left / 1024);
         assert!(left < LEFT, "{what}: {left} KiB more than before");
-    })))
+    });
+    Aftermath {
+        peak,
+        settling: Some(settling),
+    }
 }
 
 /// What is left of an attack while the next begins; dropping it waits until the memory is back.
-struct Aftermath(Option<JoinHandle<()>>);
+struct Aftermath {
+    /// By how much the server's memory grew, in KiB.
+    peak: u64,
+    settling: Option<JoinHandle<()>>,
+}
 
 impl Drop for Aftermath {
     fn drop(&mut self) {
-        let settled = self.0.take().map(JoinHandle::join);
+        let settled = self.settling.take().map(JoinHandle::join);
         // It has said why.
         let failed = matches!(settled, Some(Err(_)));
         assert!(

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
 
-use super::{survives, times, upload, WELL_WITHIN};
-use crate::support::http2::Connection;
+use super::{survives, survives_with, times, upload, WELL_WITHIN};
+use crate::support::http2::{frame, Connection};
 use crate::support::{client, PATIENCE};
 
 /// A client that comes while the others are there is served at once.
@@ -52,7 +52,7 @@ fn calls_without_a_request_lock_nobody_out() {
     drop([(1, 2_100), (21, 100)].map(of));
 }
 
-/// Limits that SETTINGS announce do not hold for it.
+/// A limit that SETTINGS announce holds from their acknowledgement on.
 #[test]
 fn ten_thousand_idle_calls_of_a_client_that_does_not_acknowledge_settings() {
     idle_calls(false);
@@ -63,6 +63,7 @@ fn ten_thousand_idle_calls() {
     idle_calls(true);
 }
 
+/// Each holds about 17 KB; how many there are only a limit of the server bounds.
 fn idle_calls(acknowledges: bool) {
     let of = |path| {
         let what = format!("idle calls of {path}, SETTINGS acknowledged: {acknowledges}");
@@ -84,6 +85,8 @@ fn idle_calls(acknowledges: bool) {
     drop([PUT_STREAM, ALL_STREAM].map(of));
 }
 
+/// Each holds about 12 KB. Of those that never speak the C core ends each that has sent no SETTINGS
+/// within its handshake timeout, which is two minutes unless set.
 #[test]
 fn two_thousand_idle_connections() {
     type Open = fn(SocketAddr) -> Connection;
@@ -106,4 +109,31 @@ fn two_thousand_idle_connections() {
         })
     };
     drop(kinds.map(of));
+}
+
+/// What waits for each is bounded by its window and the C core's write buffer.
+#[test]
+fn a_thousand_feeds_at_full_speed_that_are_not_read() {
+    let flags = ["--tick-interval", "0s", "--ticks", "0"];
+    let aftermath = survives_with(&flags, "feeds that are not read", |address| {
+        let open = |_| {
+            let mut connection = connect(address);
+            for call in 0..100 {
+                connection.call(call, &[]);
+            }
+            connection.send().expect("the server reads");
+            connection
+        };
+        let mut stuck: Vec<_> = (0..times(10)).map(open).collect();
+        for connection in &mut stuck {
+            // Each has begun, and no more is read of it.
+            let data = connection.read_until(PATIENCE, |frame| frame.kind == frame::DATA);
+            data.expect("a message");
+        }
+        (0..50).for_each(|_| served(address));
+        format!("{} connections of 100 feeds", stuck.len())
+    });
+    let limit = 64 * u64::from(times(1_000));
+    let grown = aftermath.peak;
+    assert!(grown < limit, "the server grew by {grown} KiB");
 }

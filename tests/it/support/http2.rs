@@ -338,10 +338,17 @@ pub fn block(path: &str, metadata: &[(&str, &str)]) -> Vec<u8> {
     let mut block = vec![0x83, 0x86];
     literal(&mut block, Name::Known(4), path);
     literal(&mut block, Name::Known(1), "localhost");
-    literal(&mut block, Name::Text("content-type"), "application/grpc");
-    literal(&mut block, Name::Text("te"), "trailers");
-    for (key, value) in metadata {
-        literal(&mut block, Name::Text(key), value);
+    let grpc = [("content-type", "application/grpc"), ("te", "trailers")];
+    block.extend(fields(&grpc));
+    block.extend(fields(metadata));
+    block
+}
+
+/// These headers and no others.
+pub fn fields(headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in headers {
+        literal(&mut block, Name::Text(name), value);
     }
     block
 }
