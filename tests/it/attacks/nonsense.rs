@@ -186,15 +186,11 @@ fn broken_framing_is_seen_in_the_count_alone() {
         connection.message(1, 0, MESSAGE);
         connection.write(frame::DATA, flag::END_STREAM, 1, data);
         let mut counted = None;
-        let answer = |kind, payload: &[u8]| {
-            kind == frame::DATA && {
-                counted = payload.last().copied();
-                true
-            }
-        };
-        let mut answer = answer;
-        let read = connection.read_until(PATIENCE, |f| answer(f.kind, f.payload));
-        read.expect("an answer");
+        let answer = connection.read_until(PATIENCE, |frame| {
+            counted = frame.payload.last().copied();
+            frame.kind == frame::DATA
+        });
+        answer.expect("an answer");
         assert_eq!(counted, Some(count), "{what}");
     }
     target.still_serves();
