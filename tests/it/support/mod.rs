@@ -4,6 +4,7 @@ pub mod balancer;
 pub mod callers;
 pub mod certificates;
 pub mod dns;
+pub mod envoy;
 // Shared with a benchmark.
 #[allow(dead_code)]
 pub mod http2;
