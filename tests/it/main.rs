@@ -26,6 +26,7 @@ mod reflection;
 mod resume;
 mod servers;
 mod shutdown;
+mod soak;
 mod support;
 mod tls;
 mod tls_files;
