@@ -13,7 +13,7 @@ use grpcio::RpcStatusCode;
 
 use super::backoff::Backoff;
 use super::subscribe::Notice;
-use super::{request, Client};
+use super::{is_unavailable, request, Client};
 use crate::generated::greeter::StreamResData;
 use crate::service::PUT_STREAM;
 use crate::stream::{client, Status};
@@ -294,8 +294,7 @@ impl Core {
                 }
                 Err(status) => status,
             };
-            let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
-            if !(unavailable && self.options.resume && self.reached) {
+            if !(is_unavailable(&status) && self.options.resume && self.reached) {
                 return (self, Err(status.into()));
             }
             let wait = self.backoff.next();

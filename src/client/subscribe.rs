@@ -12,7 +12,7 @@ use futures_timer::Delay;
 use grpcio::{Metadata, RpcStatusCode};
 
 use super::backoff::Backoff;
-use super::Client;
+use super::{is_unavailable, Client};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{info, GET_STREAM};
 use crate::stream::client::{self, Responses};
@@ -293,8 +293,7 @@ impl Follower {
 
     /// Waits before the next try, if one is worth it.
     async fn pause(&mut self, status: Status) -> Result<(), Status> {
-        let unavailable = status.code() == RpcStatusCode::UNAVAILABLE;
-        if !(unavailable && self.options.resume && self.reached) {
+        if !(is_unavailable(&status) && self.options.resume && self.reached) {
             return Err(status);
         }
         let wait = self.backoff.next();

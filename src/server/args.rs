@@ -1,12 +1,17 @@
 //! The server's command line.
 
+mod limits;
+
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
+use self::limits::LimitFlags;
 use super::{Config, Tls};
 use crate::service;
 use crate::text;
@@ -53,13 +58,21 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Topics")]
     retention_age: Option<Duration>,
 
-    /// Have at most so many topics; empty ones that nobody has used for 10 s make room for new ones
+    /// Have at most so many topics; empty ones that are idle make room for new ones
     #[arg(long, value_name = "N", default_value_t = Limits::default().topics, help_heading = "Topics")]
     max_topics: usize,
 
     /// Keep at most so many bytes in all topics; then publishing fails with RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes, help_heading = "Topics")]
     max_topic_bytes: u64,
+
+    /// Keep an empty topic for so long after its last use
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Topics")]
+    topic_idle: Duration,
+
+    /// Remember at most so many producers of a topic; the least recently seen are forgotten first
+    #[arg(long, value_name = "N", default_value_t = Limits::default().producers, help_heading = "Topics")]
+    max_producers: NonZeroUsize,
 
     /// Speak TLS and show the certificate in this file, in PEM form with its chain
     #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = SECURITY)]
@@ -82,6 +95,9 @@ pub struct Args {
     /// Listen without TLS also where other machines can connect
     #[arg(long, conflicts_with = "tls_cert", help_heading = SECURITY)]
     insecure: bool,
+
+    #[command(flatten)]
+    limits: LimitFlags,
 
     /// Serve channelz: the gRPC core's counters of each connection. Whoever may call it learns the
     /// addresses of all clients
@@ -108,6 +124,9 @@ impl Args {
         if let Some(shell) = args.completions {
             text::print_completions(shell, &mut Self::command());
         }
+        if let Err(e) = args.limits.limits().check() {
+            Self::command().error(ErrorKind::ValueValidation, e).exit();
+        }
         args
     }
 
@@ -126,6 +145,7 @@ impl Args {
             }),
             insecure: self.insecure,
             token_file: self.token_file,
+            limits: self.limits.limits(),
             service: service::Config {
                 tick_interval: self.tick_interval,
                 ticks: self.ticks,
@@ -137,7 +157,8 @@ impl Args {
                 limits: Limits {
                     topics: self.max_topics,
                     bytes: self.max_topic_bytes,
-                    ..Limits::default()
+                    producers: self.max_producers,
+                    idle: self.topic_idle,
                 },
             },
             channelz: self.channelz,

@@ -13,18 +13,25 @@ use std::sync::Arc;
 use futures::{stream, FutureExt, Stream, StreamExt};
 use grpcio::RpcStatusCode;
 
+use super::calls::Calls;
 use super::log::LogCalls;
 use crate::generated::grpc_health_v1::health_check_response::ServingStatus;
 use crate::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
 use crate::stream::{Drain, Draining, ServiceBuilder, Status};
 
-const CHECK: &str = "/grpc.health.v1.Health/Check";
+pub(super) const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
 /// The health of `services`, which ends with `draining`.
-pub(super) fn service(services: &[String], draining: Draining) -> grpcio::Service {
+pub(super) fn service(
+    services: &[String],
+    running: Arc<Calls>,
+    draining: Draining,
+) -> grpcio::Service {
     let never = Drain::new();
-    let builder = ServiceBuilder::new(&never).observer(Arc::new(LogCalls));
+    let builder = ServiceBuilder::new(&never)
+        .observer(Arc::new(LogCalls))
+        .admit(move |call| running.admit(call));
     let check = Arc::new(Health {
         services: services.iter().cloned().collect(),
         draining,
@@ -79,7 +86,7 @@ impl Health {
         stream::once(first)
             .chain(stream::once(change))
             .filter_map(|status| future::ready(status.map(|status| Ok(response(status)))))
-            .chain(draining.end(stream::pending()))
+            .chain(draining.end(stream::pending(), |_| Status::draining()))
     }
 }
 

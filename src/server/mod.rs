@@ -8,19 +8,21 @@
 //! over half a second after the grace.
 
 pub mod args;
+mod calls;
 mod channelz;
 mod descriptors;
 mod health;
 mod identity;
+mod limits;
 mod log;
 mod log_output;
+mod open_files;
 mod reflection;
 mod reload;
 mod services;
 mod tls;
 
 use std::error::Error;
-use std::ffi::CStr;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -32,12 +34,14 @@ use std::time::Duration;
 use futures::executor::block_on;
 use futures::future::{self, Either};
 use futures_timer::Delay;
-use grpcio::{ChannelBuilder, ServerBuilder, ServerCredentials};
+use grpcio::{ServerBuilder, ServerCredentials};
 
+pub use self::limits::{LimitError, Limits};
 pub use self::log_output::LogOutput;
 pub use self::tls::Tls;
 pub use crate::file::FileError;
 
+use self::calls::Calls;
 use self::identity::Identities;
 use self::tls::Credentials;
 use crate::service;
@@ -48,9 +52,6 @@ const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long calls may take to end once they are cancelled; only a handler that blocks takes longer.
 const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
-
-/// Of the C core: whether it keeps channelz's counters.
-const ENABLE_CHANNELZ: &CStr = c"grpc.enable_channelz";
 
 /// Everything that can be set about a server.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ pub struct Config {
     /// a client certificate with that name, and its rights on topics, such as `read:stocks/*`. None
     /// for everyone, or, with a [`Tls::client_ca`], for everyone with a certificate of that CA.
     pub token_file: Option<PathBuf>,
+    /// What clients may ask of it.
+    pub limits: Limits,
     /// How the calls behave.
     pub service: service::Config,
     /// Whether to serve channelz, which tells every client's address to whoever may call it.
@@ -84,6 +87,7 @@ impl Default for Config {
             tls: None,
             insecure: false,
             token_file: None,
+            limits: Limits::default(),
             service: service::Config::default(),
             channelz: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -101,6 +105,10 @@ pub enum StartError {
     /// An address can be reached from elsewhere, and there is neither [`Config::tls`] nor
     /// [`Config::insecure`].
     Plaintext(SocketAddr),
+    /// A limit is not in its range.
+    Limit(LimitError),
+    /// [`Limits::connections`] cannot be set.
+    Connections(io::Error),
     /// A file is of no use.
     File(FileError),
     /// An address is in use, not this machine's, or not allowed.
@@ -123,6 +131,12 @@ impl fmt::Display for StartError {
                 "{address} can be reached from elsewhere, and without TLS everyone on the way can \
                  read and change what is sent; give --tls-cert and --tls-key, or --insecure if \
                  that is meant"
+            ),
+            Self::Limit(e) => e.fmt(f),
+            Self::Connections(e) => write!(
+                f,
+                "the connections cannot be limited, because the limit of open files cannot be \
+                 set: {e}"
             ),
             Self::File(e) => e.fmt(f),
             Self::Listen { address, source } => {
@@ -147,6 +161,8 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoAddress | Self::Plaintext(_) => None,
+            Self::Limit(e) => Some(e),
+            Self::Connections(e) => Some(e),
             Self::File(e) => Some(e),
             Self::Listen { source, .. } => Some(source),
             Self::Core(e) => Some(e),
@@ -178,6 +194,8 @@ impl Server {
         if config.listen.is_empty() {
             return Err(StartError::NoAddress);
         }
+        let limits = &config.limits;
+        limits.check().map_err(StartError::Limit)?;
         let credentials = secured(config)?;
         let has_client_ca = config
             .tls
@@ -191,17 +209,22 @@ impl Server {
             Some(identities) => calls.admit(move |call| identities.admit(call)),
             None => calls,
         };
-        let services = services::services(calls, drain.draining(), config);
+        let running = Calls::new(limits.calls, limits.streams);
+        let services = services::services(calls, running, drain.draining(), config);
 
         let queues = Queues::start("queue", config.threads);
         match Self::start_core(config, credentials.as_ref(), services, &queues) {
-            Ok((core, addresses)) => Ok(Self {
-                core,
-                drain,
-                queues,
-                addresses,
-                grace: config.grace,
-            }),
+            Ok((core, addresses)) => {
+                let server = Self {
+                    core,
+                    drain,
+                    queues,
+                    addresses,
+                    grace: config.grace,
+                };
+                limits.connections.map_or(Ok(()), limit_connections)?;
+                Ok(server)
+            }
             Err(e) => {
                 let _ = queues.stop(THREADS_STOP_WITHIN);
                 Err(e)
@@ -215,14 +238,8 @@ impl Server {
         services: [grpcio::Service; 2],
         queues: &Queues,
     ) -> Result<(grpcio::Server, Vec<SocketAddr>), StartError> {
-        let args = ChannelBuilder::new(queues.env())
-            // Else a second server shares the port, and each client gets one of them by chance.
-            .reuse_port(false)
-            // The adapters look at that, for less.
-            .max_receive_message_len(-1)
-            // Its counters cost time for each message and memory for each connection.
-            .raw_cfg_int(ENABLE_CHANNELZ.to_owned(), config.channelz.into())
-            .build_args();
+        let args = config.limits.channel_args(queues.env(), config.channelz);
+        let args = args.build_args();
         let builder = ServerBuilder::new(queues.env()).channel_args(args);
         let mut core = services
             .into_iter()
@@ -308,6 +325,18 @@ fn secured(config: &Config) -> Result<Option<Credentials>, StartError> {
         };
     };
     Ok(Some(Credentials::start(tls)?))
+}
+
+/// Tells when there can be fewer than are asked for.
+fn limit_connections(connections: u64) -> Result<(), StartError> {
+    let allowed = open_files::allow(connections).map_err(StartError::Connections)?;
+    if allowed < connections {
+        ::log::warn!(
+            "no more than {allowed} connections instead of {connections}: the hard limit of open \
+             files allows no more (ulimit -Hn)"
+        );
+    }
+    Ok(())
 }
 
 fn listen(

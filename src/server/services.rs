@@ -1,5 +1,8 @@
 //! What a server serves: `Greeter`, and beside it the services that tools for gRPC expect.
 
+use std::sync::Arc;
+
+use super::calls::Calls;
 use super::descriptors::Descriptors;
 use super::{channelz, health, reflection, Config};
 use crate::generated::{
@@ -13,6 +16,7 @@ use crate::stream::{Draining, ServiceBuilder};
 /// which tells of the drain that ends the others.
 pub(super) fn services(
     calls: ServiceBuilder,
+    running: Arc<Calls>,
     draining: Draining,
     config: &Config,
 ) -> [grpcio::Service; 2] {
@@ -24,12 +28,16 @@ pub(super) fn services(
         // For the details of a status.
         rich_status::file_descriptor(),
     ];
+    let counted = running.clone();
+    let calls = calls
+        .max_message_bytes(config.limits.message_bytes)
+        .admit(move |call| counted.admit(call));
     let mut calls = service::greeter(calls, &config.service);
     if config.channelz {
         files.push(grpc_channelz_v1::file_descriptor());
         calls = channelz::add(calls);
     }
     let descriptors = Descriptors::new(&files);
-    let health = health::service(descriptors.services(), draining);
+    let health = health::service(descriptors.services(), running, draining);
     [reflection::add(calls, descriptors).build(), health]
 }

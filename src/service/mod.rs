@@ -16,7 +16,8 @@
 //! Statuses: OK as above. INTERNAL for a message that is not valid protobuf or not UTF-8 (the
 //! code that gRPC's table of statuses asks for), RESOURCE_EXHAUSTED for one over the server's
 //! limit, UNIMPLEMENTED for a GetStream with no request or more than one, DEADLINE_EXCEEDED for
-//! one whose request does not come, UNAVAILABLE when the server drains.
+//! one whose request does not come, UNAVAILABLE when the server drains, with the offset at which a
+//! reader of a topic goes on.
 
 mod access;
 mod metadata;

@@ -8,12 +8,13 @@
 //! | a sequence number that leaves some out | FAILED_PRECONDITION | `SEQUENCE_GAP` |
 //! | a sequence number from before the topic knew the producer | FAILED_PRECONDITION | `SEQUENCE_FORGOTTEN` |
 //! | a limit of the server | RESOURCE_EXHAUSTED | |
-//! | the server is shutting down | UNAVAILABLE | |
+//! | the server is shutting down | UNAVAILABLE | `DRAINING` of a call that was told messages of the topic |
 //!
 //! A status with a reason carries, for programs, a `google.rpc.ErrorInfo` of the domain
 //! `greeter-stream` in its details. With OUT_OF_RANGE its metadata has `topic`, and `epoch`,
 //! `earliest` and `next` as the topic has them now; with FAILED_PRECONDITION `topic`, `producer`
-//! and the sequence number `expected`, or the `first` that is known.
+//! and the sequence number `expected`, or the `first` that is known; with UNAVAILABLE `topic`,
+//! `epoch`, and `next`, the offset of the first message that the call was not told.
 
 use grpcio::RpcStatusCode;
 use protobuf::well_known_types::any::Any;
@@ -21,7 +22,7 @@ use protobuf::Message;
 
 use crate::generated::rich_status;
 use crate::stream::Status;
-use crate::topic::{Bounds, Epoch, Error, Name};
+use crate::topic::{Bounds, Epoch, Error, Name, Offset};
 
 /// Whose reasons they are.
 const DOMAIN: &str = "greeter-stream";
@@ -34,6 +35,8 @@ const SEQUENCE_GAP: &str = "SEQUENCE_GAP";
 
 /// A producer repeats what the topic may never have had.
 const SEQUENCE_FORGOTTEN: &str = "SEQUENCE_FORGOTTEN";
+/// The server ends a call that may go on elsewhere, or later.
+const DRAINING: &str = "DRAINING";
 
 const INFO_TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
@@ -99,6 +102,22 @@ impl From<Error> for Status {
             }
         }
     }
+}
+
+/// How a call ends whose client goes on at an offset.
+pub(super) fn draining(topic: &Name, epoch: Epoch, next: Offset) -> Status {
+    let plain = Status::draining();
+    let message = format!(
+        "{}: topic {topic} goes on at offset {next} of epoch {epoch}",
+        plain.message()
+    );
+    let values = vec![
+        ("topic", topic.to_string()),
+        ("epoch", epoch.to_string()),
+        ("next", next.to_string()),
+    ];
+    let details = encode(plain.code(), &message, DRAINING, values);
+    Status::new(plain.code(), message).with_details(details)
 }
 
 fn position(topic: &Name, epoch: Epoch, bounds: Bounds) -> Vec<(&'static str, String)> {

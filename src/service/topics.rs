@@ -10,7 +10,7 @@ use grpcio::{MetadataBuilder, RpcStatusCode};
 use serde_json::json;
 
 use super::metadata::Request;
-use super::response;
+use super::{response, status};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, Status};
 use crate::topic::{Appended, Cursor, Message, Name, Offset, Store, Topic};
@@ -95,12 +95,15 @@ fn subscribe(
     topic: Arc<dyn Topic>,
     request: &Request,
 ) -> Result<Box<dyn Cursor>, Status> {
-    let epoch = topic.epoch().to_string();
+    let epoch = topic.epoch();
     let cursor = topic.subscribe(request.from)?;
+    let first = cursor.offset();
     let mut metadata = MetadataBuilder::with_capacity(2);
-    metadata.add_str("epoch", &epoch)?;
-    metadata.add_str("offset", &cursor.offset().to_string())?;
+    metadata.add_str("epoch", &epoch.to_string())?;
+    metadata.add_str("offset", &first.to_string())?;
     call.respond_with(metadata.build());
+    let name = request.topic.clone();
+    call.when_drained(move |sent| status::draining(&name, epoch, first + sent));
     Ok(cursor)
 }
 

@@ -1,11 +1,13 @@
 //! What is known about a call, and who is told when it starts and ends.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
 
+use super::contain::contain;
 use super::peer::Peer;
 use super::Status;
 
@@ -18,7 +20,13 @@ pub struct Call {
     deadline: Deadline,
     started: Instant,
     response_metadata: Mutex<Option<Metadata>>,
+    drained: OnceLock<Box<Drained>>,
+    /// Dropped with the call.
+    kept: Vec<Box<dyn Any + Send + Sync>>,
 }
+
+/// What a handler says of a drain, given how many messages it has sent.
+type Drained = dyn Fn(u64) -> Status + Send + Sync;
 
 impl Call {
     pub(super) fn new(method: &'static str, ctx: &RpcContext<'_>) -> Self {
@@ -30,6 +38,8 @@ impl Call {
             deadline: ctx.deadline(),
             started: Instant::now(),
             response_metadata: Mutex::new(None),
+            drained: OnceLock::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -65,6 +75,11 @@ impl Call {
         self.identity = Some(name.into());
     }
 
+    /// Keeps `guard` until nothing of the call is left; for admissions that count what runs.
+    pub fn keep(&mut self, guard: impl Any + Send + Sync) {
+        self.kept.push(Box::new(guard));
+    }
+
     /// The request metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
@@ -86,6 +101,24 @@ impl Call {
         self.response_metadata
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the call with what `status` says when the server drains, instead of plain UNAVAILABLE:
+    /// whoever knows where a client can go on tells it. It is given how many messages the handler
+    /// has sent by then, all of which reach the client before the status. The first one counts.
+    pub fn when_drained(&self, status: impl Fn(u64) -> Status + Send + Sync + 'static) {
+        let _ = self.drained.set(Box::new(status));
+    }
+
+    /// How the call ends when its server drains.
+    pub(super) fn drained(&self, sent: u64) -> Status {
+        let Some(status) = self.drained.get() else {
+            return Status::draining();
+        };
+        contain(|| status(sent)).unwrap_or_else(|why| {
+            log::error!("{}: what it says of a drain panicked: {why}", self.method);
+            Status::draining()
+        })
     }
 
     /// Whether the time that the client gave the call has passed.

@@ -7,7 +7,6 @@ use std::task::{ready, Context, Poll};
 use futures::channel::oneshot;
 use futures::future::{Future, FutureExt, Shared};
 use futures::stream::{self, Stream, StreamExt};
-use grpcio::RpcStatusCode;
 
 use super::Status;
 
@@ -62,21 +61,27 @@ impl Default for Drain {
 }
 
 impl Draining {
-    /// `source`, which fails with UNAVAILABLE as soon as the drain begins.
-    pub(crate) fn end<S, T>(mut self, mut source: S) -> impl Stream<Item = Result<T, Status>>
+    /// `source`, which fails as soon as the drain begins, with the status for a call that has sent
+    /// so many messages.
+    pub(crate) fn end<S, T>(
+        mut self,
+        mut source: S,
+        status: impl Fn(u64) -> Status,
+    ) -> impl Stream<Item = Result<T, Status>>
     where
         S: Stream<Item = Result<T, Status>> + Unpin,
     {
+        let mut sent = 0;
         stream::poll_fn(move |cx| {
             // To wait for it costs more than to look: that is done once nothing is ready.
             if self.0.peek().is_none() {
                 if let Poll::Ready(item) = source.poll_next_unpin(cx) {
+                    sent += u64::from(matches!(item, Some(Ok(_))));
                     return Poll::Ready(item);
                 }
             }
             ready!(self.poll_unpin(cx));
-            let why = "the server is shutting down; try again, or try another server";
-            Poll::Ready(Some(Err(Status::new(RpcStatusCode::UNAVAILABLE, why))))
+            Poll::Ready(Some(Err(status(sent))))
         })
     }
 }

@@ -60,7 +60,7 @@
 //! | departure | a handler is dropped as soon as its client cancels or its connection ends, even while it is idle |
 //! | ends | a handler's error is the call's status, its end is OK, and what it sent before is delivered first |
 //! | panics | INTERNAL for that call, nothing for the others |
-//! | draining | UNAVAILABLE for every running call and every new one |
+//! | draining | UNAVAILABLE for every running call and every new one; a handler may [say more](Call::when_drained) |
 //!
 //! Nothing here starts a thread except `futures-timer`'s one. Nothing may block: a handler that
 //! waits for a disk or a lock stalls every call of its completion queue.

@@ -293,7 +293,8 @@ async fn serve<Req, Resp, H, S>(
         }
     });
     let source = Contained::new(call.method(), source.flatten_stream());
-    let mut source = options.draining.clone().end(source);
+    let draining = options.draining.clone();
+    let mut source = draining.end(source, |sent| call.drained(sent));
 
     let mut outgoing = Outgoing::new(sink, call.clone());
     let (pumped, sent) = {

@@ -77,6 +77,12 @@ impl Status {
         }
     }
 
+    /// The server is shutting down: UNAVAILABLE, which tells clients to try again.
+    pub fn draining() -> Self {
+        let why = "the server is shutting down; try again, or try another server";
+        Self::new(RpcStatusCode::UNAVAILABLE, why)
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(RpcStatusCode::INTERNAL, message)
     }

@@ -2,32 +2,44 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{stream, StreamExt};
-use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::stream::Status;
-use grpcio::{CallOption, RpcStatusCode};
+use futures::future::{self, select, Either};
+use futures::{stream, SinkExt, StreamExt, TryStreamExt};
+use futures_timer::Delay;
+use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
+use greeter_stream::generated::grpc_health_v1::health_check_response::ServingStatus;
+use greeter_stream::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
+use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use greeter_stream::stream::{client as calls, Queues, Status};
+use grpcio::{CallOption, ChannelBuilder, CompressionAlgorithms, RpcStatusCode, WriteFlags};
 use protobuf::Message;
 
-use crate::support::process::Server;
+use crate::support::process::{refused, Server};
 use crate::support::service::{outcomes, request, response, serve};
-use crate::support::{client, raw, soon, PATIENCE};
+use crate::support::{client, raw, soon, unary, PATIENCE};
 
 const LIMIT: usize = 4 * 1024 * 1024;
 
 #[test]
 fn a_message_may_have_4_mib_and_not_a_byte_more() {
     let server = Server::start(&["--tick-interval", "1h"]);
+    a_message_may_have(LIMIT, &server);
+    let server = Server::start(&["--tick-interval", "1h", "--max-message-bytes", "100000"]);
+    a_message_may_have(100_000, &server);
+}
+
+fn a_message_may_have(limit: usize, server: &Server) {
     let client = client(&server.address);
-    // As encoded: a byte of tag and four of length before the text.
+    // As encoded: the tag and the length before the text.
     let text = |encoded: usize| {
-        let text = "x".repeat(encoded - 5);
+        let header = request(&"x".repeat(encoded)).compute_size() as usize - encoded;
+        let text = "x".repeat(encoded - header);
         assert_eq!(request(&text).compute_size(), encoded as u64);
         text
     };
     for (encoded, code) in [
-        (LIMIT - 1, None),
-        (LIMIT, None),
-        (LIMIT + 1, Some(RpcStatusCode::RESOURCE_EXHAUSTED)),
+        (limit - 1, None),
+        (limit, None),
+        (limit + 1, Some(RpcStatusCode::RESOURCE_EXHAUSTED)),
     ] {
         let message = || stream::iter([Ok::<_, Status>(text(encoded))]);
         let put = soon("put", client.put(message()));
@@ -48,11 +60,144 @@ fn a_message_may_have_4_mib_and_not_a_byte_more() {
     }
 }
 
+/// How a call that asks for the time once ends.
+fn get(client: &grpcio::Client, options: CallOption) -> Result<usize, Status> {
+    let responses = calls::server_streaming(client, GET_STREAM, &request("a"), options);
+    let responses: calls::Responses<StreamResData> = responses.expect("starts");
+    soon("end", responses.try_collect::<Vec<_>>()).map(|all| all.len())
+}
+
+#[test]
+fn metadata_may_have_16_kib_and_not_much_more() {
+    let server = Server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let small = Server::start(&[
+        "--ticks",
+        "1",
+        "--tick-interval",
+        "1ms",
+        "--max-metadata-bytes",
+        "2048",
+    ]);
+    for (server, limit) in [(&server, 16 * 1024), (&small, 2048)] {
+        // The client knows the server's limit, and would not send more than it.
+        let lenient = raw::client(&server.address);
+        // What gRPC sends of its own takes some.
+        for (bytes, expected) in [
+            (limit - 1024, Ok(1)),
+            (limit + 1, Err(RpcStatusCode::RESOURCE_EXHAUSTED)),
+            (limit - 1024, Ok(1)),
+        ] {
+            let value = "x".repeat(bytes - 32 - "many".len());
+            let options = raw::with_metadata(&[("many", &value)]);
+            let ended = get(&lenient, options).map_err(|status| status.code());
+            assert_eq!(ended, expected, "{bytes} of {limit}");
+        }
+    }
+}
+
+#[test]
+fn a_compressed_message_is_refused_however_small() {
+    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let queues = Queues::start("test", 1);
+    let channel = ChannelBuilder::new(queues.env())
+        .default_compression_algorithm(CompressionAlgorithms::GRPC_COMPRESS_GZIP)
+        .max_send_message_len(-1)
+        .connect(&server.address);
+    let client = grpcio::Client::new(channel);
+    let before = server.resident();
+    for path in [GET_STREAM, PUT_STREAM, ALL_STREAM] {
+        let (mut sink, mut receiver) = client
+            .duplex_streaming(&raw::method(path), CallOption::default())
+            .expect("starts");
+        // 256 MiB of the same, in 256 KiB.
+        let message = vec![0; 256 << 20];
+        let sending = async {
+            // The call may end before.
+            let _ = sink.send((message, WriteFlags::default())).await;
+        };
+        let ended = soon("end", future::join(sending, receiver.next())).1;
+        let status = Status::from(ended.expect("a failure").expect_err("a failure"));
+        assert_eq!(status.code(), RpcStatusCode::UNIMPLEMENTED, "{path}");
+        assert!(status.message().contains("gzip"), "{status}");
+        server.log.wait_for_all(PATIENCE, &[path, "ended"]);
+    }
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 * 1024, "the server grew by {grown} KiB");
+}
+
+#[test]
+fn a_connection_may_run_so_many_calls() {
+    let flags = ["--tick-interval", "1h", "--max-streams", "2"];
+    let server = Server::start(&flags);
+    let client = raw::client(&server.address);
+    let open = || {
+        let responses = calls::server_streaming::<_, StreamResData>(
+            &client,
+            GET_STREAM,
+            &request("a"),
+            CallOption::default(),
+        );
+        responses.expect("starts")
+    };
+    let mut running = [open(), open()];
+    for call in &mut running {
+        assert!(matches!(soon("tick", call.next()), Some(Ok(_))));
+    }
+    // A client that keeps to HTTP/2 waits until there is room.
+    let mut third = open();
+    let waited = Duration::from_millis(300);
+    let tick = futures::executor::block_on(select(third.next(), Delay::new(waited)));
+    assert!(matches!(tick, Either::Right(_)), "has not waited");
+    drop(running);
+    assert!(matches!(soon("tick", third.next()), Some(Ok(_))));
+}
+
+#[test]
+fn a_server_may_run_so_many_calls() {
+    let flags = ["--tick-interval", "1h", "--max-calls", "2"];
+    let mut server = Server::start(&flags);
+    let clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
+    let mut running: Vec<_> = clients[..2]
+        .iter()
+        .map(|client| client.get("a").expect("starts"))
+        .collect();
+    for call in &mut running {
+        assert!(matches!(soon("tick", call.next()), Some(Ok(_))));
+    }
+    let third = || soon("tick", clients[2].get("a").expect("starts").next()).expect("an answer");
+    let refused = third().expect_err("one too many");
+    assert_eq!(refused.code(), RpcStatusCode::RESOURCE_EXHAUSTED);
+    let why = "this server runs at most 2 calls at a time";
+    assert!(refused.message().starts_with(why), "{refused}");
+    assert!(refused.message().contains("--max-calls"), "{refused}");
+    // Whoever looks after the server sees that it lives.
+    let health: HealthCheckResponse = unary(
+        &raw::client(&server.address),
+        "/grpc.health.v1.Health/Check",
+        HealthCheckRequest::default(),
+    )
+    .expect("healthy");
+    assert_eq!(health.status.enum_value(), Ok(ServingStatus::SERVING));
+
+    drop(running.pop());
+    let log = ["GetStream", "ended", "CANCELLED"];
+    server.log.wait_for_all(PATIENCE, &log);
+    third().expect("there is room");
+}
+
+#[test]
+fn a_limit_that_cannot_be_is_wrong_usage() {
+    let (said, code) = refused(&["--keepalive", "0s"]);
+    assert!(said.contains("--keepalive 0ns is not possible"), "{said}");
+    assert_eq!(code, Some(2));
+}
+
 #[test]
 fn calls_that_send_no_request_lock_nobody_out() {
     // More than twice the binding's 1,024 slots for calls that wait for their request.
     const SILENT: usize = 2_100;
-    let server = Server::start(&["--threads", "2", "--ticks", "1", "--tick-interval", "1ms"]);
+    let args = ["--threads", "2", "--ticks", "1", "--tick-interval", "1ms"];
+    let server = Server::start(&[&args[..], &["--max-streams", "10000"]].concat());
     let attacker = raw::client(&server.address);
     let method = raw::method("/Greeter/GetStream");
     let open = |_| {

@@ -73,6 +73,11 @@ pub struct Args {
     #[arg(long, global = true)]
     wait: bool,
 
+    /// Ask a server that is silent for so long for a sign of life, while calls run; at least 10s,
+    /// 0s for never. Servers that do not allow it so often end the connection
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    keepalive: Duration,
+
     /// Print completions for this shell and exit
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
@@ -244,6 +249,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         servers: args.server,
         balance: args.lb.into(),
         timeout: args.timeout,
+        keepalive: (!args.keepalive.is_zero()).then_some(args.keepalive),
         wait: args.wait,
         tls: args.security.tls()?,
         token: args.security.token()?,

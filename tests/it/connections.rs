@@ -1,0 +1,187 @@
+//! Connections: how many, how old, and those that say nothing or too much.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use futures::future::{self, select, Either};
+use futures::{SinkExt, StreamExt};
+use futures_timer::Delay;
+use greeter_stream::client::{Client, PublishOptions, SubscribeOptions};
+use greeter_stream::topic::{From, Name};
+use grpcio::RpcStatusCode;
+
+use crate::support::lines::Lines;
+use crate::support::process::{Process, Server, SERVER};
+use crate::support::{client, soon, PATIENCE};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn is_served(client: &Client, limit: Duration) -> bool {
+    let mut ticks = client.get("a").expect("starts");
+    let tick = block_on(select(ticks.next(), Delay::new(limit)));
+    matches!(tick, Either::Left((Some(Ok(_)), _)))
+}
+
+#[test]
+fn beyond_so_many_connections_one_waits() {
+    let server = Server::start(&["--max-connections", "3"]);
+    let mut clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
+    for client in &clients {
+        assert!(is_served(client, PATIENCE));
+    }
+    let fourth = client(&server.address);
+    assert!(!is_served(&fourth, Duration::from_millis(500)));
+    drop(clients.pop());
+    assert!(is_served(&fourth, 3 * SECOND));
+}
+
+#[test]
+fn a_server_without_descriptors_is_well_again_once_there_are_some() {
+    const FILES: usize = 40;
+    let mut server = Command::new("sh");
+    server.args(["-c", &format!("ulimit -n {FILES} && exec \"$@\""), "sh"]);
+    server.args([
+        SERVER,
+        "--listen",
+        "127.0.0.1:0",
+        "--ticks",
+        "1",
+        "--tick-interval",
+        "0s",
+    ]);
+    server.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Process::start(&mut server);
+    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
+    let mut log = Lines::of(server.0.stderr.take().expect("piped"));
+    let line = out.wait_for_all(PATIENCE, &["listening on "]);
+    let address = line.trim_start_matches("listening on ").to_owned();
+    log.wait_for_all(PATIENCE, &["no more than ", "connections instead of 20000"]);
+
+    let idle: Vec<_> = (0..2 * FILES)
+        .map(|_| TcpStream::connect(&address).expect("the system accepts"))
+        .collect();
+    log.wait_for_all(PATIENCE, &["File descriptor limit reached"]);
+    let client = client(&address);
+    assert!(!is_served(&client, Duration::from_millis(300)));
+    drop(idle);
+    assert!(is_served(&client, 4 * SECOND));
+    server.signal("TERM");
+    assert_eq!(server.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_does_not_speak_ends() {
+    let server = Server::start(&["--handshake-timeout", "500ms"]);
+    for greeting in [&b""[..], b"PRI * HTTP/2.0\r\n"] {
+        let begun = Instant::now();
+        let mut silent = TcpStream::connect(&server.address).expect("connects");
+        silent.set_read_timeout(Some(PATIENCE)).expect("set");
+        silent.write_all(greeting).expect("sent");
+        let end = silent.read_to_end(&mut Vec::new());
+        let is_over = match end {
+            Ok(_) => true,
+            Err(e) => e.kind() == ErrorKind::ConnectionReset,
+        };
+        assert!(is_over, "still open");
+        let took = begun.elapsed();
+        let about = Duration::from_millis(400)..Duration::from_millis(1500);
+        assert!(about.contains(&took), "{took:?}");
+    }
+}
+
+/// A PING frame (RFC 9113, 6.7).
+const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/// A connection that speaks HTTP/2 and calls nothing.
+fn speaking(address: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(address).expect("connects");
+    socket.set_read_timeout(Some(PATIENCE)).expect("set");
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    socket
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .expect("sent");
+    socket.write_all(&settings).expect("sent");
+    socket
+}
+
+/// Sends `count` pings; whether the server ended the connection because of them.
+fn pings(address: &str, count: usize, pause: Duration) -> bool {
+    let mut socket = speaking(address);
+    for _ in 0..count {
+        if socket.write_all(&PING).is_err() {
+            break;
+        }
+        std::thread::park_timeout(pause);
+    }
+    socket.set_read_timeout(Some(SECOND)).expect("set");
+    let mut said = Vec::new();
+    let _ = socket.read_to_end(&mut said);
+    let calm = [&11u32.to_be_bytes()[..], b"too_many_pings"].concat();
+    said.windows(calm.len()).any(|part| part == calm)
+}
+
+#[test]
+fn a_client_that_pings_too_often_is_told_to_calm_down() {
+    let server = Server::start(&["--min-ping-interval", "200ms"]);
+    assert!(!pings(&server.address, 3, Duration::ZERO));
+    assert!(pings(&server.address, 4, Duration::ZERO));
+    assert!(!pings(&server.address, 6, Duration::from_millis(250)));
+}
+
+#[test]
+fn an_old_connection_ends_and_a_subscriber_goes_on_elsewhere() {
+    let flags = [
+        "--max-connection-age",
+        "300ms",
+        "--max-connection-age-grace",
+        "300ms",
+    ];
+    let server =
+        Server::start(&[&flags[..], &["--ticks", "0", "--tick-interval", "20ms"]].concat());
+    let client = client(&server.address);
+    let mut ticks = client.get("a").expect("starts");
+    let begun = Instant::now();
+    let status = loop {
+        match soon("tick", ticks.next()).expect("no end") {
+            Ok(_) => {}
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
+    let took = begun.elapsed();
+    let about = Duration::from_millis(500)..Duration::from_millis(2000);
+    assert!(about.contains(&took), "{took:?}");
+
+    const MESSAGES: usize = 40;
+    let topic = Name::new("t").expect("a name");
+    let lost = Arc::new(AtomicUsize::new(0));
+    let count = lost.clone();
+    let options = SubscribeOptions {
+        from: From::Earliest,
+        notice: Box::new(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+        }),
+        ..SubscribeOptions::default()
+    };
+    let messages = client.subscribe(topic.clone(), options);
+    let publishing = async {
+        let mut publisher = client.publish(topic, PublishOptions::default());
+        for n in 0..MESSAGES {
+            publisher.send(n.to_string()).await.expect("stored");
+            Delay::new(Duration::from_millis(50)).await;
+        }
+    };
+    let (_, seen) = soon(
+        "all",
+        future::join(publishing, messages.take(MESSAGES).collect::<Vec<_>>()),
+    );
+    for (n, message) in seen.into_iter().enumerate() {
+        assert_eq!(message.expect("not lost").data, n.to_string());
+    }
+    assert!(lost.load(Ordering::SeqCst) > 0, "no connection ended");
+}
