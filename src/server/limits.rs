@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`message_bytes`](Limits::message_bytes) | RESOURCE_EXHAUSTED; the adapter looks, once the message is in memory |
 //! | [`metadata_bytes`](Limits::metadata_bytes) | RESOURCE_EXHAUSTED |
-//! | [`memory_bytes`](Limits::memory_bytes) | is read from more slowly, or not accepted |
+//! | [`memory_bytes`](Limits::memory_bytes) | the largest calls are reset with ENHANCE_YOUR_CALM, which clients show as RESOURCE_EXHAUSTED; new connections end at once |
 //! | [`streams`](Limits::streams), [`calls`](Limits::calls) | RESOURCE_EXHAUSTED; a client that keeps to HTTP/2 waits with its streams |
 //! | [`connections`](Limits::connections) | waits in the operating system's queue until another connection ends |
 //! | [`handshake`](Limits::handshake), [`keepalive`](Limits::keepalive) | its connection ends |

@@ -2,10 +2,19 @@
 //!
 //! Beside `Greeter` it serves health and reflection, and channelz where it is told to.
 //!
-//! Draining goes in this order: whoever watches the server's health is told NOT_SERVING, running
-//! calls end with UNAVAILABLE and new ones are refused; the C core closes its listeners and
-//! connections; what has not ended after [`Config::grace`] is cancelled. Whatever happens, that is
-//! over half a second after the grace.
+//! Draining goes in this order:
+//!
+//! 1. Whoever watches the server's health is told NOT_SERVING, and health checks say so from now on.
+//! 2. Running calls end with UNAVAILABLE and what they have sent before; readers of a topic are told
+//!    at which offset of which epoch they go on. Calls that arrive end the same way.
+//! 3. The C core closes its listeners and tells its connections to end. Calls that it has not handed
+//!    over by now it cancels: their clients see CANCELLED, and ours try again as after UNAVAILABLE.
+//! 4. What has not ended after [`Config::grace`], because its client does not read, is cancelled.
+//! 5. The completion queues stop, and [`run_until`](Server::run_until) returns.
+//!
+//! Whatever happens, that is over half a second after the grace. `greeter-server` begins at the first
+//! SIGTERM or SIGINT, and exits at once at the second. What clients may ask of a server before that
+//! is in [`Limits`].
 
 pub mod args;
 mod calls;

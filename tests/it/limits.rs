@@ -126,6 +126,44 @@ fn a_compressed_message_is_refused_however_small() {
 }
 
 #[test]
+fn messages_on_their_way_may_take_so_much_memory() {
+    const CALLS: usize = 8;
+    let mib = |n: u64| n * 1024;
+    let server = Server::start(&[
+        "--ticks",
+        "1",
+        "--max-memory-bytes",
+        &(32 << 20).to_string(),
+    ]);
+    let before = server.resident();
+    let client = raw::client(&server.address);
+    let greedy = (0..CALLS).map(|_| {
+        let (mut sink, mut receiver) = client
+            .duplex_streaming(&raw::method(PUT_STREAM), CallOption::default())
+            .expect("starts");
+        async move {
+            // The server knows that it is too long only when it has all of it.
+            let message = (vec![b'x'; 48 << 20], WriteFlags::default());
+            let sending = async { drop(sink.send(message).await) };
+            let ended = future::join(sending, receiver.next()).await.1;
+            Status::from(ended.expect("a failure").expect_err("a failure"))
+        }
+    });
+    let ends = soon("ends", future::join_all(greedy));
+    // ENHANCE_YOUR_CALM.
+    let reset = "RESOURCE_EXHAUSTED: Received RST_STREAM with error code 11";
+    for end in ends {
+        assert_eq!(end.to_string(), reset);
+    }
+    let most = server.peak() - before;
+    assert!(most < mib(96), "{most} KiB for {CALLS} messages of 48 MiB");
+    let ticks = crate::support::client(&server.address)
+        .get("a")
+        .expect("starts");
+    assert_eq!(soon("ticks", ticks.count()), 1);
+}
+
+#[test]
 fn a_connection_may_run_so_many_calls() {
     let flags = ["--tick-interval", "1h", "--max-streams", "2"];
     let server = Server::start(&flags);

@@ -8,7 +8,7 @@ use humantime::parse_duration as time;
 use super::super::Limits;
 
 /// Connections, unless told otherwise.
-const CONNECTIONS: u64 = 20_000;
+const CONNECTIONS: u64 = 16_000;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
