@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greeter_stream::service::PUT_STREAM;
 
-use super::{survives, times};
+use super::{survives, survives_unlimited, times};
 use crate::support::http2::{code, flag, frame, Answers, Connection};
 use crate::support::PATIENCE;
 
@@ -132,7 +132,7 @@ fn settings_of_a_client_that_does_not_read_are_not_read() {
 /// bounds that.
 #[test]
 fn calls_of_no_method_are_refused_in_their_turn() {
-    let _settled = survives("calls of no method", |address| {
+    let _settled = survives_unlimited("calls of no method", |address| {
         let calls = times(20_000);
         let answers = flood(with_an_upload(address), calls, |connection, n| {
             connection.headers(2 * n + 3, "/Greeter/NoStream", &[]);

@@ -52,6 +52,18 @@ fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath 
     survives_with(&["--tick-interval", "1h"], what, attack)
 }
 
+/// The same of a server that takes as many calls as the attack makes: what it does without the
+/// limits that would end the connection first.
+#[must_use]
+fn survives_unlimited(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath {
+    let calls = ["--max-streams", "1000000", "--max-calls", "1000000"];
+    survives_with(
+        &[&["--tick-interval", "1h"][..], &calls].concat(),
+        what,
+        attack,
+    )
+}
+
 /// The same of a server with these flags.
 #[must_use]
 fn survives_with(

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 
-use super::{survives, times, Aftermath};
+use super::{survives, survives_unlimited, times, Aftermath};
 use crate::support::http2::{flag, frame, Answers, Connection};
 use crate::support::process::Server;
 use crate::support::PATIENCE;
@@ -79,7 +79,7 @@ fn rapid_reset_after_a_message() {
 fn induced_reset(message: bool) -> Vec<Aftermath> {
     let of = |path| {
         let what = format!("induced reset of {path}, message: {message}");
-        survives(&what, |address| {
+        survives_unlimited(&what, |address| {
             let (streams, answers) = flood(address, |connection, stream| {
                 connection.headers(stream, path, &[]);
                 if message {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
 
-use super::{survives, survives_with, times, upload, WELL_WITHIN};
+use super::{survives, survives_unlimited, survives_with, times, upload, WELL_WITHIN};
 use crate::support::http2::{frame, Connection};
 use crate::support::{client, PATIENCE};
 
@@ -33,7 +33,7 @@ fn seen(connection: &mut Connection) {
 #[test]
 fn calls_without_a_request_lock_nobody_out() {
     let of = |(connections, calls)| {
-        survives("calls without a request", |address| {
+        survives_unlimited("calls without a request", |address| {
             let open = |_| {
                 let mut connection = connect(address);
                 for n in 0..calls {
@@ -63,11 +63,11 @@ fn ten_thousand_idle_calls() {
     idle_calls(true);
 }
 
-/// Each holds about 17 KB; how many there are only a limit of the server bounds.
+/// Each holds about 17 KB; how many there are only the server's limits bound.
 fn idle_calls(acknowledges: bool) {
     let of = |path| {
         let what = format!("idle calls of {path}, SETTINGS acknowledged: {acknowledges}");
-        survives(&what, |address| {
+        survives_unlimited(&what, |address| {
             let mut connection = connect(address);
             if acknowledges {
                 connection.acknowledge_settings();
@@ -86,7 +86,7 @@ fn idle_calls(acknowledges: bool) {
 }
 
 /// Each holds about 12 KB. Of those that never speak the C core ends each that has sent no SETTINGS
-/// within its handshake timeout, which is two minutes unless set.
+/// within the server's handshake timeout.
 #[test]
 fn two_thousand_idle_connections() {
     type Open = fn(SocketAddr) -> Connection;
