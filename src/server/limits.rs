@@ -65,7 +65,7 @@ pub struct Limits {
     /// third that comes too early ends the connection.
     pub ping_interval: Duration,
     /// When a connection is told to end, a tenth earlier or later by chance; None for never. With
-    /// it each call costs a little more.
+    /// it the C core has one more filter for each call.
     pub connection_age: Option<Duration>,
     /// How long the calls of such a connection may go on.
     pub connection_age_grace: Duration,

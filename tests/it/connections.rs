@@ -17,6 +17,7 @@ use grpcio::RpcStatusCode;
 
 use crate::support::lines::Lines;
 use crate::support::process::{Process, Server, SERVER};
+use crate::support::wire::{headers, speaking};
 use crate::support::{client, soon, PATIENCE};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -97,18 +98,6 @@ fn a_connection_that_does_not_speak_ends() {
 /// A PING frame (RFC 9113, 6.7).
 const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
 
-/// A connection that speaks HTTP/2 and calls nothing.
-fn speaking(address: &str) -> TcpStream {
-    let mut socket = TcpStream::connect(address).expect("connects");
-    socket.set_read_timeout(Some(PATIENCE)).expect("set");
-    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    socket
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .expect("sent");
-    socket.write_all(&settings).expect("sent");
-    socket
-}
-
 /// Sends `count` pings; whether the server ended the connection because of them.
 fn pings(address: &str, count: usize, pause: Duration) -> bool {
     let mut socket = speaking(address);
@@ -123,26 +112,6 @@ fn pings(address: &str, count: usize, pause: Duration) -> bool {
     let _ = socket.read_to_end(&mut said);
     let calm = [&11u32.to_be_bytes()[..], b"too_many_pings"].concat();
     said.windows(calm.len()).any(|part| part == calm)
-}
-
-/// The HEADERS of a call on this stream (RFC 9113, 6.2; RFC 7541, 6.2.2).
-fn headers(stream: u8) -> Vec<u8> {
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/Greeter/AllStream"),
-        (":authority", "test"),
-        ("te", "trailers"),
-        ("content-type", "application/grpc"),
-    ];
-    let text = |text: &str| {
-        let length = u8::try_from(text.len()).expect("short");
-        [&[length], text.as_bytes()].concat()
-    };
-    let literal = |(name, value): (&str, &str)| [vec![0], text(name), text(value)].concat();
-    let block: Vec<u8> = fields.into_iter().flat_map(literal).collect();
-    let length = u8::try_from(block.len()).expect("short");
-    [&[0, 0, length, 1, 4, 0, 0, 0, stream], &block[..]].concat()
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod support;
 mod tls;
 mod tls_files;
 mod token_file;
+mod topic_limits;
 mod topic_model;
 mod topics;
 mod vanished;

@@ -1,16 +1,22 @@
 //! Clients and servers that are gone without a word: each side finds out by its pings.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use greeter_stream::client::Config;
+use greeter_stream::generated::greeter::StreamResData;
+use greeter_stream::service::GET_STREAM;
+use greeter_stream::stream::client as calls;
 use grpcio::RpcStatusCode;
 
 use crate::support::lines::Lines;
 use crate::support::process::{
     client as program, helper_address, helper_on_a_network, Process, Server,
 };
+use crate::support::service::request;
+use crate::support::wire::{headers, speaking};
 use crate::support::{client_with, raw, soon, within, PATIENCE};
 
 const KEEPALIVE: [&str; 4] = ["--keepalive", "1s", "--keepalive-timeout", "1s"];
@@ -71,6 +77,23 @@ fn a_stopped_client_is_gone_and_a_silent_one_is_not() {
 }
 
 #[test]
+fn a_client_that_resets_its_connection_is_gone_at_once() {
+    let mut server = server("127.0.0.1:0");
+    let mut socket = speaking(&server.address);
+    socket.write_all(&headers(1)).expect("sent");
+    server.log.wait_for_all(PATIENCE, &["AllStream", "started"]);
+    // What it has not read makes the system reset what it closes.
+    socket.peek(&mut [0]).expect("something has come");
+    drop(socket);
+    let reset = Instant::now();
+    gone(&mut server, reset, 1);
+    assert!(
+        reset.elapsed() < Duration::from_secs(1),
+        "by its pings only"
+    );
+}
+
+#[test]
 fn clients_whose_packets_are_dropped_are_gone_with_their_memory() {
     let mut network = helper_on_a_network("vanished::dropped_packets", "192.0.2.1");
     let output = Lines::of(network.0.stdout.take().expect("piped"));
@@ -95,13 +118,10 @@ fn dropped_packets() {
             .map(|_| raw::client(&server.address))
             .collect();
         let listening = clients.iter().map(|client| {
-            let ticks = greeter_stream::stream::client::server_streaming::<
-                _,
-                greeter_stream::generated::greeter::StreamResData,
-            >(
+            let ticks = calls::server_streaming::<_, StreamResData>(
                 client,
-                greeter_stream::service::GET_STREAM,
-                &crate::support::service::request("a"),
+                GET_STREAM,
+                &request("a"),
                 Default::default(),
             );
             let mut ticks = ticks.expect("starts");

@@ -15,6 +15,7 @@ pub mod relay;
 pub mod secured;
 pub mod service;
 pub mod terminal;
+pub mod wire;
 
 use std::time::Duration;
 
