@@ -106,8 +106,8 @@ impl ServiceBuilder {
     /// with a longer one ends with RESOURCE_EXHAUSTED. For all methods that are added from now on.
     ///
     /// It is the adapter that looks. The C core's own limit (`max_receive_message_len`) holds as
-    /// well, and costs a server a fifth of its time for each message, received or sent: set it to
-    /// -1. Neither of the two refuses a message before all of it is in memory.
+    /// well, and costs time for each message, received or sent (see BENCHMARKS.md): set it to -1.
+    /// Neither of the two refuses a message before all of it is in memory.
     #[must_use]
     pub fn max_message_bytes(mut self, limit: usize) -> Self {
         Arc::make_mut(&mut self.options).max_message_bytes = limit;
