@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grpcio::RpcStatusCode;
 
-use super::health;
 use crate::stream::{Call, Status};
 
 /// The calls that run.
 #[derive(Debug)]
 pub(super) struct Calls {
     most: usize,
+    /// How there can be more.
+    remedy: &'static str,
     most_of_a_connection: usize,
     running: Mutex<Running>,
 }
@@ -33,9 +34,10 @@ struct Counted {
 }
 
 impl Calls {
-    pub(super) fn new(most: usize, most_of_a_connection: u32) -> Arc<Self> {
+    pub(super) fn new(most: usize, remedy: &'static str, most_of_a_connection: u32) -> Arc<Self> {
         Arc::new(Self {
             most,
+            remedy,
             most_of_a_connection: usize::try_from(most_of_a_connection).unwrap_or(usize::MAX),
             running: Mutex::default(),
         })
@@ -43,7 +45,7 @@ impl Calls {
 
     /// Counts the call, or refuses it.
     pub(super) fn admit(self: &Arc<Self>, call: &mut Call) -> Result<(), Status> {
-        let connection = self.enter(call.peer(), call.method() == health::CHECK)?;
+        let connection = self.enter(call.peer())?;
         call.keep(Counted {
             calls: self.clone(),
             connection,
@@ -51,14 +53,13 @@ impl Calls {
         Ok(())
     }
 
-    /// Who is `always` let in is so in all, not on its connection.
-    fn enter(&self, peer: &str, always: bool) -> Result<Arc<str>, Status> {
+    fn enter(&self, peer: &str) -> Result<Arc<str>, Status> {
         let mut running = self.running();
-        if running.all >= self.most && !always {
+        if running.all >= self.most {
             let why = format!(
-                "this server runs at most {} calls at a time; try again, or try another server; \
-                 whoever runs it can allow more with --max-calls",
-                self.most
+                "this server runs at most {} of these calls at a time; try again, or try another \
+                 server; {}",
+                self.most, self.remedy
             );
             return Err(Status::new(RpcStatusCode::RESOURCE_EXHAUSTED, why));
         }
@@ -102,26 +103,25 @@ mod tests {
 
     #[test]
     fn what_ends_is_given_back() {
-        let calls = Calls::new(3, 2);
-        let enter = |peer: &str, always| {
-            let connection = calls.enter(peer, always).map_err(|status| {
+        let calls = Calls::new(3, "there is --max-calls", 2);
+        let enter = |peer: &str| {
+            let connection = calls.enter(peer).map_err(|status| {
                 assert_eq!(status.code(), RpcStatusCode::RESOURCE_EXHAUSTED);
                 status.message().to_owned()
             })?;
             let calls = calls.clone();
             Ok::<_, String>(Counted { calls, connection })
         };
-        let refused = |peer: &str, always| enter(peer, always).err().unwrap_or_default();
-        let a = [enter("a", false).unwrap(), enter("a", false).unwrap()];
-        assert!(refused("a", false).contains("2 calls of a connection"));
-        assert!(refused("a", true).contains("--max-streams"));
-        let b = enter("b", false).unwrap();
-        assert!(refused("c", false).contains("3 calls at a time"));
-        assert!(refused("c", false).ends_with("--max-calls"));
-        let check = enter("c", true).unwrap();
-        drop((a, check));
-        let c = [enter("c", false).unwrap(), enter("c", false).unwrap()];
-        assert!(refused("a", false).contains("3 calls at a time"));
+        let refused = |peer: &str| enter(peer).err().unwrap_or_default();
+        let a = [enter("a").unwrap(), enter("a").unwrap()];
+        assert!(refused("a").contains("2 calls of a connection"));
+        assert!(refused("a").contains("--max-streams"));
+        let b = enter("b").unwrap();
+        assert!(refused("c").contains("3 of these calls at a time"));
+        assert!(refused("c").ends_with("--max-calls"));
+        drop(a);
+        let c = [enter("c").unwrap(), enter("c").unwrap()];
+        assert!(refused("a").contains("3 of these calls at a time"));
         drop((b, c));
         assert_eq!(calls.running().all, 0);
         assert!(calls.running().connections.is_empty());

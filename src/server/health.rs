@@ -9,28 +9,36 @@
 use std::collections::HashSet;
 use std::future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{stream, FutureExt, Stream, StreamExt};
 use grpcio::RpcStatusCode;
 
 use super::calls::Calls;
+use super::limits::Limits;
 use super::log::LogCalls;
 use crate::generated::grpc_health_v1::health_check_response::ServingStatus;
 use crate::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
 use crate::stream::{Drain, Draining, ServiceBuilder, Status};
 
-pub(super) const CHECK: &str = "/grpc.health.v1.Health/Check";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
+/// So many run at a time. They are not among the server's other calls: nobody needs to be known for
+/// them, and those who are known shall find their calls.
+const MOST: usize = 1_000;
+
+/// A question is short. What waits for one holds a drain up.
+const ASKED_WITHIN: Duration = Duration::from_secs(1);
+
 /// The health of `services`, which ends with `draining`.
-pub(super) fn service(
-    services: &[String],
-    running: Arc<Calls>,
-    draining: Draining,
-) -> grpcio::Service {
+pub(super) fn service(services: &[String], draining: Draining, limits: &Limits) -> grpcio::Service {
     let never = Drain::new();
+    let running = Calls::new(MOST, "others are served all the same", limits.streams);
     let builder = ServiceBuilder::new(&never)
         .observer(Arc::new(LogCalls))
+        .max_message_bytes(limits.message_bytes)
+        .request_within(ASKED_WITHIN)
         .admit(move |call| running.admit(call));
     let check = Arc::new(Health {
         services: services.iter().cloned().collect(),

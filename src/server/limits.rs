@@ -49,7 +49,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Calls that run at a time on a connection; at least 1.
     pub streams: u32,
-    /// Calls that run at a time, at least 1. Health checks are counted, and served beyond it.
+    /// Calls that run at a time, at least 1. Health checks are not among them, and have a
+    /// limit of their own: 1,000.
     pub calls: usize,
     /// Connections that are open at a time, at least 1; None for as many as the process may open
     /// files. It is set as a limit of the whole process: what it has open when the server starts,

@@ -21,7 +21,9 @@ impl Observer for LogCalls {
 
     fn ended(&self, call: &Call, outcome: &Outcome) {
         let level = match outcome.status.code() {
-            RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS => log::Level::Error,
+            RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS if !is_health(call) => {
+                log::Level::Error
+            }
             _ => level(call),
         };
         log::log!(
@@ -45,8 +47,13 @@ fn caller(call: &Call) -> String {
 }
 
 fn level(call: &Call) -> log::Level {
-    match call.method().starts_with("/grpc.health.v1.Health/") {
+    match is_health(call) {
         true => log::Level::Debug,
         false => log::Level::Info,
     }
+}
+
+/// Anybody may make such calls, as many as they like.
+fn is_health(call: &Call) -> bool {
+    call.method().starts_with("/grpc.health.v1.Health/")
 }

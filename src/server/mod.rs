@@ -12,7 +12,7 @@
 //! 4. What has not ended after [`Config::grace`], because its client does not read, is cancelled.
 //! 5. The completion queues stop, and [`run_until`](Server::run_until) returns.
 //!
-//! Whatever happens, that is over half a second after the grace. `greeter-server` begins at the first
+//! Whatever happens, that is over a second and a half after the grace. `greeter-server` begins at the first
 //! SIGTERM or SIGINT, and exits at once at the second. What clients may ask of a server before that
 //! is in [`Limits`].
 
@@ -218,7 +218,11 @@ impl Server {
             Some(identities) => calls.admit(move |call| identities.admit(call)),
             None => calls,
         };
-        let running = Calls::new(limits.calls, limits.streams);
+        let running = Calls::new(
+            limits.calls,
+            "whoever runs it can allow more with --max-calls",
+            limits.streams,
+        );
         let services = services::services(calls, running, drain.draining(), config);
 
         let queues = Queues::start("queue", config.threads);

@@ -28,16 +28,15 @@ pub(super) fn services(
         // For the details of a status.
         rich_status::file_descriptor(),
     ];
-    let counted = running.clone();
     let calls = calls
         .max_message_bytes(config.limits.message_bytes)
-        .admit(move |call| counted.admit(call));
+        .admit(move |call| running.admit(call));
     let mut calls = service::greeter(calls, &config.service);
     if config.channelz {
         files.push(grpc_channelz_v1::file_descriptor());
         calls = channelz::add(calls);
     }
     let descriptors = Descriptors::new(&files);
-    let health = health::service(descriptors.services(), running, draining);
+    let health = health::service(descriptors.services(), draining, &config.limits);
     [reflection::add(calls, descriptors).build(), health]
 }

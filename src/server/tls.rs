@@ -6,7 +6,8 @@
 //! TLS 1.2 and 1.3 are spoken. With a client CA every client has to show a certificate that the CA
 //! has signed, for clients and at this time; one that does not gets no further than the handshake.
 //! Such a CA is trusted: the C core ends the process at a client's certificate that is signed well
-//! and has an IP address of neither 4 nor 16 bytes among its alternative names.
+//! and has an IP address of neither 4 nor 16 bytes among its alternative names, or a common name that
+//! is no text.
 
 use std::error::Error;
 use std::path::PathBuf;

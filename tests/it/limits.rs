@@ -195,6 +195,17 @@ fn a_server_may_run_so_many_calls() {
     let flags = ["--tick-interval", "1h", "--max-calls", "2"];
     let mut server = Server::start(&flags);
     let clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
+    // Those who watch the server's health take nothing of it.
+    let watcher = raw::client(&server.address);
+    let watch = |_| {
+        let path = "/grpc.health.v1.Health/Watch";
+        let request = HealthCheckRequest::default();
+        calls::server_streaming(&watcher, path, &request, CallOption::default()).expect("starts")
+    };
+    let mut watches: Vec<calls::Responses<HealthCheckResponse>> = (0..3).map(watch).collect();
+    for watch in &mut watches {
+        assert!(matches!(soon("health", watch.next()), Some(Ok(_))));
+    }
     let mut running: Vec<_> = clients[..2]
         .iter()
         .map(|client| client.get("a").expect("starts"))
@@ -205,7 +216,7 @@ fn a_server_may_run_so_many_calls() {
     let third = || soon("tick", clients[2].get("a").expect("starts").next()).expect("an answer");
     let refused = third().expect_err("one too many");
     assert_eq!(refused.code(), RpcStatusCode::RESOURCE_EXHAUSTED);
-    let why = "this server runs at most 2 calls at a time";
+    let why = "this server runs at most 2 of these calls at a time";
     assert!(refused.message().starts_with(why), "{refused}");
     assert!(refused.message().contains("--max-calls"), "{refused}");
     // Whoever looks after the server sees that it lives.

@@ -101,6 +101,7 @@ fn bearer(credentials: &[u8]) -> Option<&[u8]> {
     scheme
         .eq_ignore_ascii_case(b"Bearer ")
         .then(|| token.trim_ascii())
+        .filter(|token| !token.is_empty())
 }
 
 /// Whether nobody but this machine sees what a peer sends.
@@ -140,6 +141,14 @@ fn forbidden(caller: &Caller, access: &Access) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_not_empty() {
+        assert_eq!(bearer(b"bearer  t "), Some(&b"t"[..]));
+        for none in [&b"Bearer"[..], b"Bearer ", b"Bearer  ", b"Basic t", b""] {
+            assert_eq!(bearer(none), None);
+        }
+    }
 
     #[test]
     fn only_the_health_service_is_open() {
