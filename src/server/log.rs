@@ -3,6 +3,7 @@
 
 use grpcio::RpcStatusCode;
 
+use super::identity::is_open;
 use crate::stream::{Call, Observer, Outcome};
 use crate::text::escaped;
 
@@ -21,7 +22,7 @@ impl Observer for LogCalls {
 
     fn ended(&self, call: &Call, outcome: &Outcome) {
         let level = match outcome.status.code() {
-            RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS if !is_health(call) => {
+            RpcStatusCode::INTERNAL | RpcStatusCode::DATA_LOSS if !is_open(call.method()) => {
                 log::Level::Error
             }
             _ => level(call),
@@ -47,13 +48,8 @@ fn caller(call: &Call) -> String {
 }
 
 fn level(call: &Call) -> log::Level {
-    match is_health(call) {
+    match is_open(call.method()) {
         true => log::Level::Debug,
         false => log::Level::Info,
     }
-}
-
-/// Anybody may make such calls, as many as they like.
-fn is_health(call: &Call) -> bool {
-    call.method().starts_with("/grpc.health.v1.Health/")
 }
