@@ -86,7 +86,7 @@ pub fn greeter(builder: ServiceBuilder, config: &Config) -> ServiceBuilder {
     let (get, put, all) = (greeter.clone(), greeter.clone(), greeter);
     builder
         .server_streaming(GET_STREAM, move |call, _: StreamReqData| {
-            get.get_stream(&call)
+            get.get_stream(call)
         })
         .client_streaming(PUT_STREAM, move |call, requests| {
             put.put_stream(call, requests)
@@ -105,11 +105,11 @@ struct Greeter {
 type Responses = BoxStream<'static, Result<StreamResData, Status>>;
 
 impl Greeter {
-    fn get_stream(&self, call: &Call) -> Responses {
+    fn get_stream(&self, call: Arc<Call>) -> Responses {
         let responses = metadata::request(call.metadata(), Keys::Get).and_then(|request| {
             Ok(match request {
                 None => self.original.get_stream().boxed(),
-                Some(request) => self.topics.get_stream(call, &request)?.boxed(),
+                Some(request) => self.topics.get_stream(call, request)?.boxed(),
             })
         });
         responses.unwrap_or_else(|status| failed(status))
@@ -133,7 +133,7 @@ impl Greeter {
         let responses = metadata::request(call.metadata(), Keys::All).and_then(|request| {
             Ok(match request {
                 None => self.original.all_stream(call, requests).boxed(),
-                Some(request) => self.topics.all_stream(&call, request, requests)?.boxed(),
+                Some(request) => self.topics.all_stream(call, request, requests)?.boxed(),
             })
         });
         responses.unwrap_or_else(|status| failed(status))

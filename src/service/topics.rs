@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use futures::{stream, FutureExt, Stream, TryStreamExt};
+use futures::future::{self, BoxFuture};
+use futures::{stream, FutureExt, Stream, StreamExt, TryFutureExt};
 use grpcio::{MetadataBuilder, RpcStatusCode};
 use serde_json::json;
 
@@ -13,7 +14,13 @@ use super::metadata::Request;
 use super::{response, status};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, Status};
-use crate::topic::{Appended, Cursor, Message, Name, Offset, Store, Topic};
+use crate::topic::{
+    Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic, MESSAGE_OVERHEAD,
+};
+
+/// What a publisher has sent while the store was busy is appended together: at most so much, and
+/// one message more, counted with [`MESSAGE_OVERHEAD`] each. Beyond it the client is told to wait.
+const GATHERED_BYTES: u64 = 16 * 1024;
 
 /// The behaviour of calls that name a topic.
 pub(super) struct Topics {
@@ -28,20 +35,22 @@ impl Topics {
     /// The topic's messages from where the call wants them.
     pub(super) fn get_stream(
         &self,
-        call: &Call,
-        request: &Request,
+        call: Arc<Call>,
+        request: Request,
     ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
         let topic = self.store.topic(&request.topic)?;
-        let mut cursor = subscribe(call, topic, request)?;
-        let follow = request.follow;
-        Ok(stream::poll_fn(move |cx| {
-            if !follow && !cursor.is_behind() {
-                return Poll::Ready(None);
-            }
-            Pin::new(&mut *cursor)
-                .poll_next(cx)
-                .map(|message| Some(told(message)))
-        }))
+        let messages = async move {
+            let mut cursor = subscribe(&call, topic, &request).await?;
+            Ok(stream::poll_fn(move |cx| {
+                if !request.follow && !cursor.is_behind() {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut *cursor)
+                    .poll_next(cx)
+                    .map(|message| Some(told(message)))
+            }))
+        };
+        Ok(messages.try_flatten_stream())
     }
 
     /// Appends each message; answers with a receipt.
@@ -52,7 +61,7 @@ impl Topics {
     ) -> Result<impl Future<Output = Result<StreamResData, Status>>, Status> {
         let topic = self.store.topic(&request.topic)?;
         Ok(async move {
-            let receipt = publish(topic, request, requests).await?;
+            let receipt = Publishing::new(topic, request, requests).finish().await?;
             Ok(response(receipt.to_json()))
         })
     }
@@ -61,42 +70,46 @@ impl Topics {
     /// the client half-closes it is told what was there by then.
     pub(super) fn all_stream(
         &self,
-        call: &Call,
+        call: Arc<Call>,
         request: Request,
         requests: Requests<StreamReqData>,
     ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
         let topic = self.store.topic(&request.topic)?;
-        let mut cursor = subscribe(call, topic.clone(), &request)?;
-        let mut publishing = Some(publish(topic.clone(), request, requests).boxed());
-        let mut end = None;
-        Ok(stream::poll_fn(move |cx| {
-            if let Some(published) = &mut publishing {
-                match published.poll_unpin(cx) {
-                    Poll::Pending => {}
-                    Poll::Ready(Err(status)) => return Poll::Ready(Some(Err(status))),
-                    Poll::Ready(Ok(_)) => {
-                        publishing = None;
-                        end = Some(topic.bounds().next);
+        let messages = async move {
+            let mut cursor = subscribe(&call, topic.clone(), &request).await?;
+            let publishing = Publishing::new(topic.clone(), request, requests);
+            let mut publishing = Some(publishing.finish().boxed());
+            let mut end = None;
+            Ok(stream::poll_fn(move |cx| {
+                if let Some(published) = &mut publishing {
+                    match published.poll_unpin(cx) {
+                        Poll::Pending => {}
+                        Poll::Ready(Err(status)) => return Poll::Ready(Some(Err(status))),
+                        Poll::Ready(Ok(_)) => {
+                            publishing = None;
+                            end = Some(topic.bounds().next);
+                        }
                     }
                 }
-            }
-            if end.is_some_and(|end| cursor.offset() >= end) {
-                return Poll::Ready(None);
-            }
-            Pin::new(&mut *cursor)
-                .poll_next(cx)
-                .map(|message| Some(told(message)))
-        }))
+                if end.is_some_and(|end| cursor.offset() >= end) {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut *cursor)
+                    .poll_next(cx)
+                    .map(|message| Some(told(message)))
+            }))
+        };
+        Ok(messages.try_flatten_stream())
     }
 }
 
-fn subscribe(
+async fn subscribe(
     call: &Call,
     topic: Arc<dyn Topic>,
     request: &Request,
 ) -> Result<Box<dyn Cursor>, Status> {
     let epoch = topic.epoch();
-    let cursor = topic.subscribe(request.from)?;
+    let cursor = topic.subscribe(request.from).await?;
     let first = cursor.offset();
     let mut metadata = MetadataBuilder::with_capacity(2);
     metadata.add_str("epoch", &epoch.to_string())?;
@@ -111,23 +124,98 @@ fn told(message: Result<Message, crate::topic::Error>) -> Result<StreamResData, 
     Ok(response(message?.data.to_string()))
 }
 
-async fn publish(
+/// The messages of a call on their way into a topic: while some are being appended, the next
+/// gather.
+struct Publishing {
     topic: Arc<dyn Topic>,
-    request: Request,
-    mut requests: Requests<StreamReqData>,
-) -> Result<Receipt, Status> {
-    let mut receipt = Receipt::new(request.topic, topic.epoch().to_string());
-    while let Some(message) = requests.try_next().await? {
-        let sequence = match &request.sequence {
-            None => None,
-            Some(start) => Some(start.after(receipt.count()).ok_or_else(|| {
-                let why = "the sequence numbers of this call go beyond 2^64 - 1";
-                Status::new(RpcStatusCode::INVALID_ARGUMENT, why)
-            })?),
-        };
-        receipt.add(topic.append(vec![message.data.into()], sequence).await?);
+    /// Of the call's first message.
+    sequence: Option<Sequence>,
+    requests: Requests<StreamReqData>,
+    /// How the requests ended.
+    ended: Option<Result<(), Status>>,
+    gathered: Vec<Arc<str>>,
+    gathered_bytes: u64,
+    appending: Option<BoxFuture<'static, Result<Appended, Error>>>,
+    receipt: Receipt,
+}
+
+impl Publishing {
+    fn new(topic: Arc<dyn Topic>, request: Request, requests: Requests<StreamReqData>) -> Self {
+        Self {
+            receipt: Receipt::new(request.topic, topic.epoch().to_string()),
+            topic,
+            sequence: request.sequence,
+            requests,
+            ended: None,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            appending: None,
+        }
     }
-    Ok(receipt)
+
+    /// Resolves once everything that was received is as safe as the store makes it.
+    async fn finish(mut self) -> Result<Receipt, Status> {
+        future::poll_fn(|cx| self.poll(cx)).await?;
+        Ok(self.receipt)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            if let Some(appending) = &mut self.appending {
+                if let Poll::Ready(appended) = appending.poll_unpin(cx) {
+                    self.receipt.add(appended?);
+                    self.appending = None;
+                }
+            }
+            self.gather(cx);
+            if self.appending.is_some() {
+                return Poll::Pending;
+            }
+            if !self.gathered.is_empty() {
+                self.append()?;
+                continue;
+            }
+            return match self.ended.take() {
+                Some(ended) => Poll::Ready(ended),
+                None => Poll::Pending,
+            };
+        }
+    }
+
+    /// Takes what has arrived, as far as there is room.
+    fn gather(&mut self, cx: &mut Context<'_>) {
+        while self.ended.is_none() && self.gathered_bytes < GATHERED_BYTES {
+            match self.requests.poll_next_unpin(cx) {
+                Poll::Pending => return,
+                Poll::Ready(None) => self.ended = Some(Ok(())),
+                Poll::Ready(Some(Err(status))) => self.ended = Some(Err(status)),
+                Poll::Ready(Some(Ok(message))) => {
+                    self.gathered_bytes += message.data.len() as u64 + MESSAGE_OVERHEAD;
+                    self.gathered.push(message.data.into());
+                }
+            }
+        }
+    }
+
+    fn append(&mut self) -> Result<(), Status> {
+        let before = self.receipt.count();
+        let last = before + self.gathered.len() as u64 - 1;
+        let sequence = match &self.sequence {
+            None => None,
+            Some(start) => start
+                .after(last)
+                .and(start.after(before))
+                .map(Some)
+                .ok_or_else(|| {
+                    let why = "the sequence numbers of this call go beyond 2^64 - 1";
+                    Status::new(RpcStatusCode::INVALID_ARGUMENT, why)
+                })?,
+        };
+        self.gathered_bytes = 0;
+        let batch = std::mem::take(&mut self.gathered);
+        self.appending = Some(self.topic.append(batch, sequence));
+        Ok(())
+    }
 }
 
 /// What became of the messages of a call.

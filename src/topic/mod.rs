@@ -32,7 +32,6 @@
 
 mod error;
 mod from;
-mod log;
 mod memory;
 mod name;
 mod notifier;
@@ -169,7 +168,8 @@ pub trait Topic: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not.
-    fn subscribe(self: Arc<Self>, from: From) -> Result<Box<dyn Cursor>, Error>;
+    fn subscribe(self: Arc<Self>, from: From)
+        -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>>;
 }
 
 /// A subscriber's place in a topic.

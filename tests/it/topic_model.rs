@@ -167,7 +167,7 @@ proptest! {
                             (From::Offset(next, Some(epoch)), None)
                         }
                     };
-                    match (topic.clone().subscribe(from), expected) {
+                    match (block_on(topic.clone().subscribe(from)), expected) {
                         (Ok(subscribed), Some(expected)) => {
                             prop_assert_eq!(subscribed.offset(), expected);
                             cursors[cursor] = Some(subscribed);
@@ -275,7 +275,7 @@ fn an_idle_topic_is_kept_for_a_while_after_its_last_use() {
     let name = |n: u32| Name::new(&format!("t{n}")).expect("a name");
     let topic = store.topic(&name(0)).expect("a topic");
     let epoch = topic.epoch();
-    let cursor = topic.subscribe(From::Latest).expect("a cursor");
+    let cursor = block_on(topic.subscribe(From::Latest)).expect("a cursor");
     // A use that is longer than idle topics are kept: nothing else than time has to pass.
     thread::sleep(limits.idle);
     drop(cursor);
@@ -302,7 +302,7 @@ fn old_messages_expire() {
         .topic(&Name::new("t").expect("a name"))
         .expect("a topic");
     block_on(topic.append(vec!["a".into(), "b".into()], None)).expect("room");
-    let mut cursor = topic.clone().subscribe(From::Earliest).expect("there");
+    let mut cursor = block_on(topic.clone().subscribe(From::Earliest)).expect("there");
     let started = std::time::Instant::now();
     while topic.bounds().earliest < 2 {
         assert!(started.elapsed() < crate::support::PATIENCE);
@@ -322,7 +322,7 @@ fn a_waiting_subscriber_is_woken_and_one_that_left_is_not() {
         .topic(&Name::new("t").expect("a name"))
         .expect("a topic");
     let mut cursors: Vec<_> = (0..100)
-        .map(|_| topic.clone().subscribe(From::Latest).expect("there"))
+        .map(|_| block_on(topic.clone().subscribe(From::Latest)).expect("there"))
         .collect();
     cursors.truncate(50);
     let waiting: Vec<_> = cursors

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::{self, BoxFuture, FutureExt};
 
-use super::memory::Shared;
-use super::notifier::Waiters;
-use super::producers::{OutOfSequence, Producers};
-use super::{
+use super::Shared;
+use crate::topic::notifier::Waiters;
+use crate::topic::producers::{OutOfSequence, Producers};
+use crate::topic::{
     Appended, Bounds, Cursor, Epoch, Error, From, Message, Name, Offset, Sequence, Topic,
     MESSAGE_OVERHEAD,
 };
@@ -311,13 +311,20 @@ impl Topic for Log {
         future::ready(self.append_now(&batch, sequence)).boxed()
     }
 
-    fn subscribe(self: Arc<Self>, from: From) -> Result<Box<dyn Cursor>, Error> {
-        Ok(Box::new(LogCursor {
-            offset: self.start(from)?,
-            ahead: VecDeque::new(),
-            place: self.waiters.enter(),
-            log: self,
-        }))
+    fn subscribe(
+        self: Arc<Self>,
+        from: From,
+    ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>> {
+        let subscribed = self.start(from).map(|offset| {
+            let cursor = LogCursor {
+                offset,
+                ahead: VecDeque::new(),
+                place: self.waiters.enter(),
+                log: self,
+            };
+            Box::new(cursor) as Box<dyn Cursor>
+        });
+        future::ready(subscribed).boxed()
     }
 }
 

@@ -1,5 +1,7 @@
 //! All topics in memory. They are gone when the process is.
 
+mod log;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -7,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::log::Log;
+use self::log::Log;
 use super::notifier::Notifier;
 use super::{Epoch, Error, Name, Retention, Store, Topic};
 
@@ -45,12 +47,12 @@ pub struct Memory {
 
 /// What every topic knows of the store.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) retention: Retention,
-    pub(super) limits: Limits,
-    pub(super) notifier: Notifier,
+struct Shared {
+    retention: Retention,
+    limits: Limits,
+    notifier: Notifier,
     /// What all topics keep.
-    pub(super) bytes: AtomicU64,
+    bytes: AtomicU64,
 }
 
 struct Topics {
