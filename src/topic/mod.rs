@@ -32,10 +32,13 @@
 
 mod error;
 mod from;
+mod identity;
+mod limits;
 mod memory;
 mod name;
 mod notifier;
 mod producers;
+mod registry;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,7 +51,8 @@ pub(crate) use from::decimal;
 
 pub use error::Error;
 pub use from::{From, FromError};
-pub use memory::{Limits, Memory};
+pub use limits::Limits;
+pub use memory::Memory;
 pub use name::{Name, NameError, ProducerName};
 
 /// The place of a message in its topic's life.

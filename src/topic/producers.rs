@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::{ProducerName, Sequence};
+use super::{Error, Name, ProducerName, Sequence};
 
 /// The sequence numbers of each producer, of the most recently seen ones.
 #[derive(Debug)]
@@ -14,19 +14,10 @@ pub(super) struct Producers {
 }
 
 /// What a topic has of a producer: everything from `first` on and before `next`.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    first: u64,
-    next: u64,
-}
-
-/// Why a batch cannot be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OutOfSequence {
-    /// It leaves out what begins with this number.
-    Gap(u64),
-    /// It begins before this number, from which on the topic knows its producer.
-    Forgotten(u64),
+pub(super) struct Known {
+    pub(super) first: u64,
+    pub(super) next: u64,
 }
 
 impl Producers {
@@ -38,29 +29,57 @@ impl Producers {
         }
     }
 
-    /// How many messages of a batch are repetitions.
-    pub(super) fn repeated(&self, sequence: &Sequence, count: u64) -> Result<u64, OutOfSequence> {
-        match self.known.peek(&sequence.producer) {
+    /// How many messages of a batch for `topic` are repetitions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gap`] and [`Error::Forgotten`].
+    pub(super) fn repeated(
+        &self,
+        topic: &Name,
+        sequence: &Sequence,
+        count: u64,
+    ) -> Result<u64, Error> {
+        let (topic, producer) = (topic.clone(), sequence.producer.clone());
+        let got = sequence.first;
+        match self.known.peek(&producer) {
             None => Ok(0),
-            Some(known) if sequence.first < known.first => {
-                Err(OutOfSequence::Forgotten(known.first))
-            }
-            Some(known) if sequence.first > known.next => Err(OutOfSequence::Gap(known.next)),
-            Some(known) => Ok((known.next - sequence.first).min(count)),
+            Some(known) if got < known.first => Err(Error::Forgotten {
+                topic,
+                producer,
+                first: known.first,
+                got,
+            }),
+            Some(known) if got > known.next => Err(Error::Gap {
+                topic,
+                producer,
+                expected: known.next,
+                got,
+            }),
+            Some(known) => Ok((known.next - got).min(count)),
         }
     }
 
-    /// A batch has been appended.
-    pub(super) fn seen(&mut self, sequence: Sequence, count: u64) {
-        let Sequence { producer, first } = sequence;
-        let next = first.saturating_add(count);
-        let known = self
-            .known
-            .get_or_insert_mut(producer, || Known { first, next });
-        known.next = known.next.max(next);
-        if self.known.len() > self.most {
-            self.known.pop_lru();
+    /// What the topic has of a producer once a batch has been appended.
+    pub(super) fn with(&self, sequence: &Sequence, count: u64) -> Known {
+        let next = sequence.first.saturating_add(count);
+        match self.known.peek(&sequence.producer) {
+            None => Known {
+                first: sequence.first,
+                next,
+            },
+            Some(known) => Known {
+                next: known.next.max(next),
+                ..*known
+            },
         }
+    }
+
+    /// A producer has been seen; returns the one that is forgotten for it.
+    pub(super) fn seen(&mut self, producer: ProducerName, known: Known) -> Option<ProducerName> {
+        self.known.put(producer, known);
+        let forgotten = (self.known.len() > self.most).then(|| self.known.pop_lru());
+        forgotten.flatten().map(|(producer, _)| producer)
     }
 }
 
@@ -73,37 +92,51 @@ mod tests {
         Sequence { producer, first }
     }
 
+    fn repeated(producers: &Producers, sequence: &Sequence, count: u64) -> Result<u64, Error> {
+        producers.repeated(&Name::new("t").unwrap(), sequence, count)
+    }
+
+    fn append(producers: &mut Producers, sequence: Sequence, count: u64) {
+        let known = producers.with(&sequence, count);
+        producers.seen(sequence.producer, known);
+    }
+
     #[test]
     fn repetitions_are_counted_and_gaps_refused() {
         let mut producers = Producers::new(NonZeroUsize::MIN);
         let a = |first| sequence("a", first);
-        assert_eq!(
-            producers.repeated(&a(7), 3),
-            Ok(0),
-            "any number of a new producer"
-        );
-        producers.seen(a(7), 3);
-        assert_eq!(producers.repeated(&a(10), 5), Ok(0));
-        assert_eq!(producers.repeated(&a(8), 5), Ok(2));
-        assert_eq!(producers.repeated(&a(7), 2), Ok(2));
-        assert_eq!(producers.repeated(&a(11), 5), Err(OutOfSequence::Gap(10)));
-        assert_eq!(
-            producers.repeated(&a(6), 5),
-            Err(OutOfSequence::Forgotten(7))
-        );
-        producers.seen(a(7), 1);
-        let gap = producers.repeated(&a(11), 5);
-        assert_eq!(
-            gap,
-            Err(OutOfSequence::Gap(10)),
-            "a repetition takes nothing back"
-        );
+        let any = repeated(&producers, &a(7), 3);
+        assert_eq!(any, Ok(0), "any number of a new producer");
+        append(&mut producers, a(7), 3);
+        assert_eq!(repeated(&producers, &a(10), 5), Ok(0));
+        assert_eq!(repeated(&producers, &a(8), 5), Ok(2));
+        assert_eq!(repeated(&producers, &a(7), 2), Ok(2));
+        let gap = |r| {
+            matches!(
+                r,
+                Err(Error::Gap {
+                    expected: 10,
+                    got: 11,
+                    ..
+                })
+            )
+        };
+        assert!(gap(repeated(&producers, &a(11), 5)));
+        let early = repeated(&producers, &a(6), 5);
+        assert!(matches!(
+            early,
+            Err(Error::Forgotten {
+                first: 7,
+                got: 6,
+                ..
+            })
+        ));
+        append(&mut producers, a(7), 1);
+        let still = gap(repeated(&producers, &a(11), 5));
+        assert!(still, "a repetition takes nothing back");
 
-        producers.seen(sequence("b", 0), 1);
-        assert_eq!(
-            producers.repeated(&a(11), 5),
-            Ok(0),
-            "the least recently seen is forgotten"
-        );
+        append(&mut producers, sequence("b", 0), 1);
+        let any = repeated(&producers, &a(11), 5);
+        assert_eq!(any, Ok(0), "the least recently seen is forgotten");
     }
 }

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::future::{self, BoxFuture, FutureExt};
 
 use super::Shared;
+use crate::topic::identity::{Identity, Start};
 use crate::topic::notifier::Waiters;
-use crate::topic::producers::{OutOfSequence, Producers};
+use crate::topic::producers::Producers;
+use crate::topic::registry::Life;
 use crate::topic::{
-    Appended, Bounds, Cursor, Epoch, Error, From, Message, Name, Offset, Sequence, Topic,
+    Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, Sequence, Topic,
     MESSAGE_OVERHEAD,
 };
 
@@ -28,8 +30,7 @@ const QUIET: Duration = Duration::from_micros(50);
 
 #[derive(Debug)]
 pub(super) struct Log {
-    name: Name,
-    epoch: Epoch,
+    identity: Identity,
     shared: Arc<Shared>,
     state: Mutex<State>,
     /// As in `state`, to be read without its lock by subscribers that are at the end.
@@ -54,7 +55,7 @@ struct State {
 }
 
 impl Log {
-    pub(super) fn new(name: Name, epoch: Epoch, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(identity: Identity, shared: Arc<Shared>) -> Self {
         let state = State {
             earliest: 0,
             messages: VecDeque::new(),
@@ -65,8 +66,7 @@ impl Log {
             closed: false,
         };
         Self {
-            name,
-            epoch,
+            identity,
             shared,
             state: Mutex::new(state),
             next: AtomicU64::new(0),
@@ -74,25 +74,8 @@ impl Log {
         }
     }
 
-    pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.shared.notifier.notify(&self.waiters, false);
-    }
-
     pub(super) fn expire_now(&self) {
         self.expire(&mut self.state(), SystemTime::now());
-    }
-
-    /// Somebody uses it.
-    pub(super) fn touch(&self) {
-        self.state().used = Instant::now();
-    }
-
-    /// Whether it is empty and has not been used for so long.
-    pub(super) fn is_idle(&self, long: Duration) -> bool {
-        let mut state = self.state();
-        self.expire(&mut state, SystemTime::now());
-        state.messages.is_empty() && state.used.elapsed() >= long
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,8 +96,7 @@ impl Log {
             None => 0,
             Some(sequence) => state
                 .producers
-                .repeated(sequence, count)
-                .map_err(|e| self.out_of_sequence(sequence, e))?,
+                .repeated(&self.identity.name, sequence, count)?,
         };
         // No more than `count`, which came from a length.
         let fresh = &batch[duplicates as usize..];
@@ -131,7 +113,8 @@ impl Log {
             state.messages.push_back(Message { time: now, data });
         }
         if let Some(sequence) = sequence {
-            state.producers.seen(sequence, count);
+            let known = state.producers.with(&sequence, count);
+            state.producers.seen(sequence.producer, known);
         }
         self.retain(&mut state, now);
         self.next.store(state.next(), Ordering::SeqCst);
@@ -198,7 +181,7 @@ impl Log {
             .checked_sub(state.earliest)
             .and_then(|n| usize::try_from(n).ok());
         let Some(skip) = behind else {
-            return Err(self.out_of_range(offset, &state));
+            return Err(self.identity.out_of_range(offset, state.bounds()));
         };
         let mut bytes = 0;
         for message in state.messages.iter().skip(skip).take(READ_AHEAD_MESSAGES) {
@@ -214,57 +197,18 @@ impl Log {
         Ok(())
     }
 
-    fn out_of_sequence(&self, sequence: &Sequence, why: OutOfSequence) -> Error {
-        let (topic, producer) = (self.name.clone(), sequence.producer.clone());
-        let got = sequence.first;
-        match why {
-            OutOfSequence::Gap(expected) => Error::Gap {
-                topic,
-                producer,
-                expected,
-                got,
-            },
-            OutOfSequence::Forgotten(first) => Error::Forgotten {
-                topic,
-                producer,
-                first,
-                got,
-            },
-        }
-    }
-
-    fn out_of_range(&self, wanted: Offset, state: &State) -> Error {
-        Error::OutOfRange {
-            topic: self.name.clone(),
-            epoch: self.epoch,
-            wanted,
-            bounds: state.bounds(),
-        }
-    }
-
     fn start(&self, from: From) -> Result<Offset, Error> {
         let mut state = self.state();
         self.expire(&mut state, SystemTime::now());
-        let Bounds { earliest, next } = state.bounds();
-        match from {
-            From::Latest => Ok(next),
-            From::Earliest => Ok(earliest),
-            From::Last(count) => Ok(next.saturating_sub(count).max(earliest)),
-            From::Since(time) => {
+        Ok(match self.identity.start(from, state.bounds())? {
+            Start::At(offset) => offset,
+            Start::Since(time) => {
                 let before = state
                     .messages
                     .partition_point(|message| message.time < time);
-                Ok(earliest + before as u64)
+                state.earliest + before as u64
             }
-            From::Offset(_, Some(epoch)) if epoch != self.epoch => Err(Error::OtherEpoch {
-                topic: self.name.clone(),
-                wanted: epoch,
-                now: self.epoch,
-                bounds: state.bounds(),
-            }),
-            From::Offset(offset, _) if (earliest..=next).contains(&offset) => Ok(offset),
-            From::Offset(offset, _) => Err(self.out_of_range(offset, &state)),
-        }
+        })
     }
 }
 
@@ -292,9 +236,26 @@ impl Drop for Log {
     }
 }
 
+impl Life for Log {
+    fn touch(&self) {
+        self.state().used = Instant::now();
+    }
+
+    fn is_idle(&self, long: Duration) -> bool {
+        let mut state = self.state();
+        self.expire(&mut state, SystemTime::now());
+        state.messages.is_empty() && state.used.elapsed() >= long
+    }
+
+    fn close(&self) {
+        self.state().closed = true;
+        self.shared.notifier.notify(&self.waiters, false);
+    }
+}
+
 impl Topic for Log {
     fn epoch(&self) -> Epoch {
-        self.epoch
+        self.identity.epoch
     }
 
     fn bounds(&self) -> Bounds {
