@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use env_logger::{Env, Target, WriteStyle};
 use futures::channel::oneshot;
 use futures::FutureExt;
-use greeter_stream::server::{args::Args, Config, LogOutput, Server};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use greeter_stream::server::args::{Args, Task};
+use greeter_stream::server::{Config, ListTopics, LogOutput, Server};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 // In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
 // of MiB, it gives back to the system what is free within ten seconds, and glibc's keeps it.
@@ -21,11 +23,16 @@ use tikv_jemalloc_sys as _;
 const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let config = Args::of_process().config();
-    let output = LogOutput::start();
-    start_logging(&output);
-    let done = serve(&config);
-    output.finish(LOG_WRITTEN_WITHIN);
+    let done = match Args::of_process().task() {
+        Task::Serve(config) => {
+            let output = LogOutput::start();
+            start_logging(&output);
+            let done = serve(&config);
+            output.finish(LOG_WRITTEN_WITHIN);
+            done
+        }
+        Task::ListTopics(topics) => print(&topics),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -61,8 +68,18 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Stops the server at the first signal and the process at the second.
+fn print(topics: &ListTopics) -> Result<(), Box<dyn Error>> {
+    match topics.print(&mut io::stdout().lock())? {
+        // Who reads it has enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
+    }
+}
+
+/// Stops the server at the first signal and the process at the second. A file that grows beyond the
+/// process's limit is a write that fails, and does not end the process.
 fn on_signal(stop: oneshot::Sender<()>) -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::spawn(move || {
         let mut signals = signals.forever();

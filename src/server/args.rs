@@ -1,21 +1,21 @@
 //! The server's command line.
 
 mod limits;
+mod topics;
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::limits::LimitFlags;
-use super::{Config, Tls};
+use self::topics::TopicFlags;
+use super::{Config, ListTopics, Tls};
 use crate::service;
 use crate::text;
-use crate::topic::{Limits, Retention};
 
 const SECURITY: &str = "TLS and identity (the files are read again when they change)";
 
@@ -31,8 +31,15 @@ const SECURITY: &str = "TLS and identity (the files are read again when they cha
 /// Exit codes: 0 stopped by a signal, 1 could not start or stopped by a second signal, 2 wrong
 /// usage.
 #[derive(Debug, Parser)]
-#[command(name = "greeter-server", version)]
+#[command(
+    name = "greeter-server",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    instead: Option<Instead>,
+
     /// Listen here; give it several times for several listeners. Port 0 picks a free port.
     /// 0.0.0.0 and [::] both stand for all addresses of the machine, IPv4 and IPv6
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
@@ -46,33 +53,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 11)]
     ticks: u64,
 
-    /// Keep at most so many messages of a topic
-    #[arg(long, value_name = "N", default_value_t = Retention::default().messages, help_heading = "Topics")]
-    retention_messages: u64,
-
-    /// Keep at most so many bytes of a topic; a message counts 64 and its text
-    #[arg(long, value_name = "BYTES", default_value_t = Retention::default().bytes, help_heading = "Topics")]
-    retention_bytes: u64,
-
-    /// Keep nothing of a topic that was received longer ago [default: any age]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Topics")]
-    retention_age: Option<Duration>,
-
-    /// Have at most so many topics; empty ones that are idle make room for new ones
-    #[arg(long, value_name = "N", default_value_t = Limits::default().topics, help_heading = "Topics")]
-    max_topics: usize,
-
-    /// Keep at most so many bytes in all topics; then publishing fails with RESOURCE_EXHAUSTED
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes, help_heading = "Topics")]
-    max_topic_bytes: u64,
-
-    /// Keep an empty topic for so long after its last use
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, help_heading = "Topics")]
-    topic_idle: Duration,
-
-    /// Remember at most so many producers of a topic; the least recently seen are forgotten first
-    #[arg(long, value_name = "N", default_value_t = Limits::default().producers, help_heading = "Topics")]
-    max_producers: NonZeroUsize,
+    #[command(flatten)]
+    topics: TopicFlags,
 
     /// Speak TLS and show the certificate in this file, in PEM form with its chain
     #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = SECURITY)]
@@ -117,6 +99,21 @@ pub struct Args {
     completions: Option<Shell>,
 }
 
+/// What the program can do instead of serving.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    Topics(ListTopics),
+}
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// To serve.
+    Serve(Box<Config>),
+    /// To tell what is in a folder of topics.
+    ListTopics(ListTopics),
+}
+
 impl Args {
     /// The flags of this process. Does not return where they are wrong, or ask for a text.
     pub fn of_process() -> Self {
@@ -130,8 +127,15 @@ impl Args {
         args
     }
 
-    /// The settings that the flags ask for.
-    pub fn config(self) -> Config {
+    /// What the program is to do.
+    pub fn task(self) -> Task {
+        match self.instead {
+            Some(Instead::Topics(list)) => Task::ListTopics(list),
+            None => Task::Serve(Box::new(self.config())),
+        }
+    }
+
+    fn config(self) -> Config {
         let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();
         // `localhost` may resolve to the same address twice; two of port 0 are meant.
         listen.dedup_by(|a, b| a == b && a.port() != 0);
@@ -149,18 +153,8 @@ impl Args {
             service: service::Config {
                 tick_interval: self.tick_interval,
                 ticks: self.ticks,
-                retention: Retention {
-                    messages: self.retention_messages,
-                    bytes: self.retention_bytes,
-                    age: self.retention_age,
-                },
-                limits: Limits {
-                    topics: self.max_topics,
-                    bytes: self.max_topic_bytes,
-                    producers: self.max_producers,
-                    idle: self.topic_idle,
-                },
             },
+            topics: self.topics.topics(),
             channelz: self.channelz,
             threads: self
                 .threads

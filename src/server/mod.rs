@@ -10,7 +10,8 @@
 //! 3. The C core closes its listeners and tells its connections to end. Calls that it has not handed
 //!    over by now it cancels: their clients see CANCELLED, and ours try again as after UNAVAILABLE.
 //! 4. What has not ended after [`Config::grace`], because its client does not read, is cancelled.
-//! 5. The completion queues stop, and [`run_until`](Server::run_until) returns.
+//! 5. What publishers have handed over is written, and the topics on disk are closed.
+//! 6. The completion queues stop, and [`run_until`](Server::run_until) returns.
 //!
 //! Whatever happens, that is over a second and a half after the grace. `greeter-server` begins at the first
 //! SIGTERM or SIGINT, and exits at once at the second. What clients may ask of a server before that
@@ -23,6 +24,7 @@ mod descriptors;
 mod health;
 mod identity;
 mod limits;
+mod list;
 mod log;
 mod log_output;
 mod open_files;
@@ -30,6 +32,7 @@ mod reflection;
 mod reload;
 mod services;
 mod tls;
+mod topics;
 
 use std::error::Error;
 use std::fmt;
@@ -46,8 +49,10 @@ use futures_timer::Delay;
 use grpcio::{ServerBuilder, ServerCredentials};
 
 pub use self::limits::{LimitError, Limits};
+pub use self::list::ListTopics;
 pub use self::log_output::LogOutput;
 pub use self::tls::Tls;
+pub use self::topics::{Data, Topics};
 pub use crate::file::FileError;
 
 use self::calls::Calls;
@@ -55,6 +60,7 @@ use self::identity::Identities;
 use self::tls::Credentials;
 use crate::service;
 use crate::stream::{Drain, Queues, ServiceBuilder};
+use crate::topic::{OpenError, Store};
 
 /// How long the completion-queue threads may take to stop once nothing uses them.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
@@ -77,8 +83,10 @@ pub struct Config {
     pub token_file: Option<PathBuf>,
     /// What clients may ask of it.
     pub limits: Limits,
-    /// How the calls behave.
+    /// How calls without a topic behave.
     pub service: service::Config,
+    /// How topics are kept.
+    pub topics: Topics,
     /// Whether to serve channelz, which tells every client's address to whoever may call it.
     pub channelz: bool,
     /// Completion queues, each with a thread; at least 1.
@@ -98,6 +106,7 @@ impl Default for Config {
             token_file: None,
             limits: Limits::default(),
             service: service::Config::default(),
+            topics: Topics::default(),
             channelz: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             grace: Duration::from_secs(5),
@@ -120,6 +129,8 @@ pub enum StartError {
     Connections(io::Error),
     /// A file is of no use.
     File(FileError),
+    /// The topics cannot be opened.
+    Topics(OpenError),
     /// An address is in use, not this machine's, or not allowed.
     Listen {
         /// The address.
@@ -148,6 +159,7 @@ impl fmt::Display for StartError {
                  set: {e}"
             ),
             Self::File(e) => e.fmt(f),
+            Self::Topics(e) => e.fmt(f),
             Self::Listen { address, source } => {
                 write!(f, "cannot listen on {address}: {source}")?;
                 if source.kind() == io::ErrorKind::AddrInUse {
@@ -173,6 +185,7 @@ impl Error for StartError {
             Self::Limit(e) => Some(e),
             Self::Connections(e) => Some(e),
             Self::File(e) => Some(e),
+            Self::Topics(e) => Some(e),
             Self::Listen { source, .. } => Some(source),
             Self::Core(e) => Some(e),
         }
@@ -182,12 +195,12 @@ impl Error for StartError {
 /// A server that accepts calls.
 ///
 /// Dropping it ends everything at once; [`run_until`](Self::run_until) drains it.
-#[derive(Debug)]
 pub struct Server {
     // In the order in which they must be dropped.
     core: grpcio::Server,
     drain: Drain,
     queues: Queues,
+    store: Arc<dyn Store>,
     addresses: Vec<SocketAddr>,
     grace: Duration,
 }
@@ -223,7 +236,9 @@ impl Server {
             "whoever runs it can allow more with --max-calls",
             limits.streams,
         );
-        let services = services::services(calls, running, drain.draining(), config);
+        let store = config.topics.open().map_err(StartError::Topics)?;
+        let draining = drain.draining();
+        let services = services::services(calls, running, draining, config, store.clone());
 
         let queues = Queues::start("queue", config.threads);
         match Self::start_core(config, credentials.as_ref(), services, &queues) {
@@ -232,6 +247,7 @@ impl Server {
                     core,
                     drain,
                     queues,
+                    store,
                     addresses,
                     grace: config.grace,
                 };
@@ -285,6 +301,7 @@ impl Server {
             mut core,
             drain,
             queues,
+            store,
             grace,
             ..
         } = self;
@@ -303,6 +320,7 @@ impl Server {
             let stopped = future::select(stopped, Delay::new(CANCELLED_WITHIN)).await;
             matches!(stopped, Either::Left(_))
         });
+        store.close();
         if !stopped {
             ::log::error!("a handler blocks a completion queue; stopping without it");
             // Dropping it would wait for that handler.
@@ -314,6 +332,14 @@ impl Server {
             ::log::warn!("a completion queue has not stopped within {THREADS_STOP_WITHIN:?}");
         }
         ::log::info!("stopped");
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::generated::{
 };
 use crate::service;
 use crate::stream::{Draining, ServiceBuilder};
+use crate::topic::Store;
 
 /// All services of a server with `config`, their methods added to `calls` but for those of health,
 /// which tells of the drain that ends the others.
@@ -19,6 +20,7 @@ pub(super) fn services(
     running: Arc<Calls>,
     draining: Draining,
     config: &Config,
+    store: Arc<dyn Store>,
 ) -> [grpcio::Service; 2] {
     let mut files = vec![
         greeter::file_descriptor(),
@@ -31,7 +33,7 @@ pub(super) fn services(
     let calls = calls
         .max_message_bytes(config.limits.message_bytes)
         .admit(move |call| running.admit(call));
-    let mut calls = service::greeter(calls, &config.service);
+    let mut calls = service::greeter(calls, &config.service, store);
     if config.channelz {
         files.push(grpc_channelz_v1::file_descriptor());
         calls = channelz::add(calls);

@@ -37,7 +37,7 @@ use self::original::Original;
 use self::topics::Topics;
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, ServiceBuilder, Status};
-use crate::topic::{Limits, Memory, Retention};
+use crate::topic::Store;
 
 pub(crate) use self::access::{access, Access};
 pub(crate) use self::status::info;
@@ -57,10 +57,6 @@ pub struct Config {
     pub tick_interval: Duration,
     /// How many messages a GetStream without a topic sends; zero for no end.
     pub ticks: u64,
-    /// How much each topic keeps.
-    pub retention: Retention,
-    /// How much there may be in all topics.
-    pub limits: Limits,
 }
 
 impl Default for Config {
@@ -69,16 +65,13 @@ impl Default for Config {
         Self {
             tick_interval: Duration::from_secs(1),
             ticks: 11,
-            retention: Retention::default(),
-            limits: Limits::default(),
         }
     }
 }
 
-/// Adds the three methods of `Greeter` to a service, with topics in memory.
+/// Adds the three methods of `Greeter` to a service, with the topics of `store`.
 #[must_use]
-pub fn greeter(builder: ServiceBuilder, config: &Config) -> ServiceBuilder {
-    let store = Arc::new(Memory::new(config.retention, config.limits));
+pub fn greeter(builder: ServiceBuilder, config: &Config, store: Arc<dyn Store>) -> ServiceBuilder {
     let greeter = Arc::new(Greeter {
         original: Original::new(config.clone()),
         topics: Topics::new(store),

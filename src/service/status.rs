@@ -8,6 +8,8 @@
 //! | a sequence number that leaves some out | FAILED_PRECONDITION | `SEQUENCE_GAP` |
 //! | a sequence number from before the topic knew the producer | FAILED_PRECONDITION | `SEQUENCE_FORGOTTEN` |
 //! | a limit of the server | RESOURCE_EXHAUSTED | |
+//! | the store cannot read or write now | UNAVAILABLE | |
+//! | a message that is stored cannot be read | DATA_LOSS | |
 //! | the server is shutting down | UNAVAILABLE | `DRAINING` of a call that was told messages of the topic |
 //!
 //! A status with a reason carries, for programs, a `google.rpc.ErrorInfo` of the domain
@@ -91,7 +93,8 @@ impl From<Error> for Status {
                 )),
             ),
             Error::Limit { .. } => (RpcStatusCode::RESOURCE_EXHAUSTED, None),
-            Error::Closed => (RpcStatusCode::UNAVAILABLE, None),
+            Error::Closed | Error::Storage { .. } => (RpcStatusCode::UNAVAILABLE, None),
+            Error::Damaged { .. } => (RpcStatusCode::DATA_LOSS, None),
         };
         let message = error.to_string();
         match details {
@@ -200,7 +203,7 @@ mod tests {
                 position,
             ),
             (
-                Error::Gap { topic, producer, expected: 7, got: 9 },
+                Error::Gap { topic: topic.clone(), producer, expected: 7, got: 9 },
                 "FAILED_PRECONDITION: topic stocks/aaa expects sequence 7 of producer p, not 9: \
                  send what is missing first",
                 "SEQUENCE_GAP",
@@ -209,6 +212,20 @@ mod tests {
             (
                 Error::Limit { of: "topics", limit: 10 },
                 "RESOURCE_EXHAUSTED: the server's limit of 10 topics is reached",
+                "",
+                "",
+            ),
+            (
+                Error::Storage { dir: "/data".into(), why: "No space left on device".to_owned() },
+                "UNAVAILABLE: the topics in /data cannot be used: No space left on device; try \
+                 again, as the server does every second",
+                "",
+                "",
+            ),
+            (
+                Error::Damaged { topic, offset: 7, dir: "/data".into() },
+                "DATA_LOSS: topic stocks/aaa is damaged at offset 7: read from a later one, or \
+                 have a copy of /data put back",
                 "",
                 "",
             ),

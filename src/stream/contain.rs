@@ -13,7 +13,7 @@ use futures::Stream;
 use super::Status;
 
 /// Runs `f`; a panic becomes what it was about.
-pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     // Unwind safety: whatever `f` borrows is dropped by the callers once it has panicked.
     catch_unwind(AssertUnwindSafe(f)).map_err(described)
 }

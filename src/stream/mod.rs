@@ -79,6 +79,7 @@ mod status;
 mod turn;
 
 pub use call::{Call, Observer, Outcome, Silent};
+pub(crate) use contain::contain;
 pub use drain::{Drain, Draining};
 pub use queues::Queues;
 pub use requests::Requests;

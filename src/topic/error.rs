@@ -1,6 +1,7 @@
 //! What can go wrong with a topic.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::{Bounds, Epoch, Name, Offset, ProducerName};
 
@@ -59,6 +60,22 @@ pub enum Error {
         /// How much there may be.
         limit: u64,
     },
+    /// The store cannot read or write now; it tries again by itself.
+    Storage {
+        /// Where it keeps the topics.
+        dir: PathBuf,
+        /// What failed.
+        why: String,
+    },
+    /// A message that was stored is there no more, or is not what was published.
+    Damaged {
+        /// The topic.
+        topic: Name,
+        /// The message.
+        offset: Offset,
+        /// Where the topics are kept.
+        dir: PathBuf,
+    },
     /// The store is closed.
     Closed,
 }
@@ -108,6 +125,17 @@ impl fmt::Display for Error {
                  whether it has {got}: publish that under another producer's name"
             ),
             Self::Limit { of, limit } => write!(f, "the server's limit of {limit} {of} is reached"),
+            Self::Storage { dir, why } => write!(
+                f,
+                "the topics in {} cannot be used: {why}; try again, as the server does every second",
+                dir.display()
+            ),
+            Self::Damaged { topic, offset, dir } => write!(
+                f,
+                "topic {topic} is damaged at offset {offset}: read from a later one, or have a copy \
+                 of {} put back",
+                dir.display()
+            ),
             Self::Closed => f.write_str("the topics are closed: the server is shutting down"),
         }
     }

@@ -30,6 +30,7 @@
 //! producers of a topic that are remembered are bounded too; the least recently seen are forgotten
 //! first, and may begin anew at any number.
 
+mod disk;
 mod error;
 mod from;
 mod identity;
@@ -49,6 +50,7 @@ use futures::future::BoxFuture;
 
 pub(crate) use from::decimal;
 
+pub use disk::{list, Disk, Durability, Listed, OpenError};
 pub use error::Error;
 pub use from::{From, FromError};
 pub use limits::Limits;
@@ -144,7 +146,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Limit`] when there are too many topics, [`Error::Closed`].
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error>;
 
-    /// Ends all subscriptions with [`Error::Closed`] and takes no more messages.
+    /// Ends all subscriptions with [`Error::Closed`] and takes no more messages. Returns once what
+    /// publishers have handed over is as safe as it gets; may block.
     fn close(&self);
 }
 
@@ -160,7 +163,9 @@ pub trait Topic: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::Gap`] for a sequence number that is too high, [`Error::Limit`], [`Error::Closed`].
+    /// [`Error::Gap`] for a sequence number that is too high, [`Error::Forgotten`] for one that is
+    /// too low, [`Error::Limit`], [`Error::Closed`]. With [`Error::Storage`] it is not known whether
+    /// the batch will be there; with a sequence it can be sent again.
     fn append(
         &self,
         batch: Vec<Arc<str>>,
@@ -171,7 +176,8 @@ pub trait Topic: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not.
+    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not;
+    /// [`Error::Storage`] and [`Error::Damaged`] where a time has to be looked for on disk.
     fn subscribe(self: Arc<Self>, from: From)
         -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>>;
 }
@@ -185,8 +191,9 @@ pub trait Cursor: Send + Unpin {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] when the message is no longer kept, [`Error::Closed`]. Either is
-    /// given again however often it is asked.
+    /// [`Error::OutOfRange`] when the message is no longer kept, [`Error::Closed`],
+    /// [`Error::Storage`], [`Error::Damaged`]. Each is given again however often it is asked, as long
+    /// as its cause lasts.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Message, Error>>;
 
     /// Whether the message that comes next is there.

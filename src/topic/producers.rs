@@ -76,10 +76,19 @@ impl Producers {
     }
 
     /// A producer has been seen; returns the one that is forgotten for it.
-    pub(super) fn seen(&mut self, producer: ProducerName, known: Known) -> Option<ProducerName> {
+    pub(super) fn seen(
+        &mut self,
+        producer: ProducerName,
+        known: Known,
+    ) -> Option<(ProducerName, Known)> {
         self.known.put(producer, known);
         let forgotten = (self.known.len() > self.most).then(|| self.known.pop_lru());
-        forgotten.flatten().map(|(producer, _)| producer)
+        forgotten.flatten()
+    }
+
+    /// What the topic has of a producer.
+    pub(super) fn get(&self, producer: &ProducerName) -> Option<Known> {
+        self.known.peek(producer).copied()
     }
 }
 

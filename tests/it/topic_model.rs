@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,10 +12,12 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use futures::task::noop_waker_ref;
 use greeter_stream::topic::{
-    Cursor, Error, From, Limits, Memory, Name, ProducerName, Retention, Sequence, Store,
-    MESSAGE_OVERHEAD,
+    Cursor, Disk, Durability, Error, From, Limits, Memory, Message, Name, ProducerName, Retention,
+    Sequence, Store, MESSAGE_OVERHEAD,
 };
 use proptest::prelude::*;
+
+use crate::support::PATIENCE;
 
 const MESSAGES: u64 = 8;
 const BYTES: u64 = 8 * MESSAGE_OVERHEAD;
@@ -30,6 +33,8 @@ enum Step {
     Subscribe(usize, Start),
     /// Reads up to so many messages with one of the cursors.
     Read(usize, usize),
+    /// Closes the store and opens it again, where topics survive that.
+    Reopen,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..3_u8, -4..3_i64, texts()).prop_map(|(p, d, t)| Step::Publish(p, d, t)),
         2 => (0..SUBSCRIBERS, start).prop_map(|(c, s)| Step::Subscribe(c, s)),
         4 => (0..SUBSCRIBERS, 0..6_usize).prop_map(|(c, n)| Step::Read(c, n)),
+        1 => Just(Step::Reopen),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -90,8 +96,31 @@ fn batch(model: &Model, lengths: &[usize]) -> Vec<Arc<str>> {
     lengths.iter().copied().enumerate().map(text).collect()
 }
 
-fn poll(cursor: &mut Box<dyn Cursor>) -> Poll<Result<greeter_stream::topic::Message, Error>> {
-    Pin::new(&mut **cursor).poll_next(&mut Context::from_waker(noop_waker_ref()))
+/// What a cursor gives, once it need not wait for the disk.
+fn poll(cursor: &mut Box<dyn Cursor>) -> Poll<Result<Message, Error>> {
+    let started = Instant::now();
+    loop {
+        let polled = Pin::new(&mut **cursor).poll_next(&mut Context::from_waker(noop_waker_ref()));
+        if polled.is_ready() || !cursor.is_behind() {
+            return polled;
+        }
+        assert!(started.elapsed() < PATIENCE, "the message does not come");
+        thread::yield_now();
+    }
+}
+
+const RETENTION: Retention = Retention {
+    messages: MESSAGES,
+    bytes: BYTES,
+    age: None,
+};
+
+fn memory() -> Memory {
+    Memory::new(RETENTION, Limits::default())
+}
+
+fn disk(dir: &Path) -> Disk {
+    Disk::open(dir, Durability::Synced, RETENTION, Limits::default()).expect("a store")
 }
 
 proptest! {
@@ -99,111 +128,165 @@ proptest! {
 
     #[test]
     fn memory_topics_do_what_the_model_does(steps in steps()) {
-        let retention = Retention { messages: MESSAGES, bytes: BYTES, age: None };
-        let store = Memory::new(retention, Limits::default());
-        let topic = store.topic(&Name::new("t").expect("a name")).expect("a topic");
-        let mut model = Model::default();
-        let mut cursors: Vec<Option<Box<dyn Cursor>>> = (0..SUBSCRIBERS).map(|_| None).collect();
+        follow(steps, memory, false)?;
+    }
+}
 
-        for step in steps {
-            match step {
-                Step::Append(lengths) => {
-                    let batch = batch(&model, &lengths);
-                    let first = model.all.len() as u64;
-                    let appended = block_on(topic.append(batch.clone(), None)).expect("room");
-                    prop_assert_eq!(appended.stored, batch.len() as u64);
-                    prop_assert_eq!(appended.first, (!batch.is_empty()).then_some(first));
-                    model.append(&batch);
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn disk_topics_do_what_the_model_does(steps in steps()) {
+        let dir = tempfile::tempdir().expect("a folder");
+        follow(steps, || disk(dir.path()), true)?;
+    }
+}
+
+/// Takes the same steps with a store and with the model.
+fn follow<S: Store>(
+    steps: Vec<Step>,
+    open: impl Fn() -> S,
+    survives: bool,
+) -> Result<(), TestCaseError> {
+    let mut store = open();
+    let name = Name::new("t").expect("a name");
+    let mut topic = store.topic(&name).expect("a topic");
+    let mut model = Model::default();
+    let mut cursors: Vec<Option<Box<dyn Cursor>>> = (0..SUBSCRIBERS).map(|_| None).collect();
+
+    for step in steps {
+        match step {
+            Step::Reopen if survives => {
+                let epoch = topic.epoch();
+                // Where each cursor was is where its subscriber goes on.
+                let offsets: Vec<_> = cursors
+                    .iter()
+                    .map(|c| c.as_ref().map(|c| c.offset()))
+                    .collect();
+                drop(store);
+                store = open();
+                topic = store.topic(&name).expect("a topic");
+                prop_assert_eq!(topic.epoch(), epoch);
+                for (cursor, offset) in cursors.iter_mut().zip(offsets) {
+                    let Some(offset) = offset else { continue };
+                    let from = From::Offset(offset, Some(epoch));
+                    *cursor = block_on(topic.clone().subscribe(from)).ok();
+                    prop_assert_eq!(cursor.is_some(), offset >= model.earliest as u64);
                 }
-                Step::Publish(producer, distance, lengths) => {
-                    let batch = batch(&model, &lengths);
-                    let known = model.expected.get(&producer).copied();
-                    let first = known.map_or(5, |(_, next)| next).saturating_add_signed(distance);
-                    let name = ProducerName::new(&format!("p{producer}")).expect("a name");
-                    let sequence = Sequence { producer: name, first };
-                    let appended = block_on(topic.append(batch.clone(), Some(sequence)));
-                    match known {
-                        Some((begun, _)) if first < begun => {
-                            let refused = matches!(
-                                appended,
-                                Err(Error::Forgotten { first: f, got, .. }) if f == begun && got == first
-                            );
-                            prop_assert!(refused);
-                        }
-                        Some((_, expected)) if first > expected => {
-                            let refused = matches!(
-                                appended,
-                                Err(Error::Gap { expected: e, got, .. }) if e == expected && got == first
-                            );
-                            prop_assert!(refused);
-                        }
-                        _ => {
-                            let repeated = known.map_or(0, |(_, expected)| expected - first);
-                            let repeated = (repeated as usize).min(batch.len());
-                            let appended = appended.expect("room");
-                            prop_assert_eq!(appended.duplicates, repeated as u64);
-                            prop_assert_eq!(appended.stored, (batch.len() - repeated) as u64);
-                            let next = first + batch.len() as u64;
-                            let (_, expected) = model.expected.entry(producer).or_insert((first, next));
-                            *expected = next.max(*expected);
-                            model.append(&batch[repeated..]);
-                        }
+            }
+            Step::Reopen => {}
+            Step::Append(lengths) => {
+                let batch = batch(&model, &lengths);
+                let first = model.all.len() as u64;
+                let appended = block_on(topic.append(batch.clone(), None)).expect("room");
+                prop_assert_eq!(appended.stored, batch.len() as u64);
+                prop_assert_eq!(appended.first, (!batch.is_empty()).then_some(first));
+                model.append(&batch);
+            }
+            Step::Publish(producer, distance, lengths) => {
+                let batch = batch(&model, &lengths);
+                let known = model.expected.get(&producer).copied();
+                let first = known
+                    .map_or(5, |(_, next)| next)
+                    .saturating_add_signed(distance);
+                let name = ProducerName::new(&format!("p{producer}")).expect("a name");
+                let sequence = Sequence {
+                    producer: name,
+                    first,
+                };
+                let appended = block_on(topic.append(batch.clone(), Some(sequence)));
+                match known {
+                    Some((begun, _)) if first < begun => {
+                        let refused = matches!(
+                            appended,
+                            Err(Error::Forgotten { first: f, got, .. }) if f == begun && got == first
+                        );
+                        prop_assert!(refused);
                     }
-                }
-                Step::Subscribe(cursor, start) => {
-                    let (earliest, next) = (model.earliest as u64, model.all.len() as u64);
-                    let (from, expected) = match start {
-                        Start::Latest => (From::Latest, Some(next)),
-                        Start::Earliest => (From::Earliest, Some(earliest)),
-                        Start::Last(n) => (From::Last(n), Some(next.saturating_sub(n).max(earliest))),
-                        Start::Near(distance) => {
-                            let offset = next.saturating_add_signed(distance);
-                            let there = earliest <= offset && offset <= next;
-                            (From::Offset(offset, Some(topic.epoch())), there.then_some(offset))
-                        }
-                        Start::OtherEpoch => {
-                            let mut epoch = topic.epoch();
-                            epoch.0 -= 1;
-                            (From::Offset(next, Some(epoch)), None)
-                        }
-                    };
-                    match (block_on(topic.clone().subscribe(from)), expected) {
-                        (Ok(subscribed), Some(expected)) => {
-                            prop_assert_eq!(subscribed.offset(), expected);
-                            cursors[cursor] = Some(subscribed);
-                        }
-                        (Err(Error::OutOfRange { bounds, .. } | Error::OtherEpoch { bounds, .. }), None) => {
-                            prop_assert_eq!((bounds.earliest, bounds.next), (earliest, next));
-                        }
-                        (got, expected) => prop_assert!(false, "{:?}, not {expected:?}", got.map(|c| c.offset())),
+                    Some((_, expected)) if first > expected => {
+                        let refused = matches!(
+                            appended,
+                            Err(Error::Gap { expected: e, got, .. }) if e == expected && got == first
+                        );
+                        prop_assert!(refused);
                     }
-                }
-                Step::Read(cursor, count) => {
-                    let Some(cursor) = &mut cursors[cursor] else { continue };
-                    for _ in 0..count {
-                        let offset = cursor.offset() as usize;
-                        prop_assert_eq!(cursor.is_behind(), offset < model.all.len());
-                        match poll(cursor) {
-                            Poll::Ready(Ok(message)) => {
-                                prop_assert_eq!(&message.data, &model.all[offset]);
-                                prop_assert_eq!(cursor.offset() as usize, offset + 1);
-                            }
-                            Poll::Ready(Err(Error::OutOfRange { wanted, bounds, .. })) => {
-                                prop_assert!(offset < model.earliest);
-                                prop_assert_eq!(wanted as usize, offset);
-                                prop_assert_eq!(bounds.earliest as usize, model.earliest);
-                            }
-                            Poll::Ready(Err(e)) => prop_assert!(false, "{e}"),
-                            Poll::Pending => prop_assert_eq!(offset, model.all.len()),
-                        }
+                    _ => {
+                        let repeated = known.map_or(0, |(_, expected)| expected - first);
+                        let repeated = (repeated as usize).min(batch.len());
+                        let appended = appended.expect("room");
+                        prop_assert_eq!(appended.duplicates, repeated as u64);
+                        prop_assert_eq!(appended.stored, (batch.len() - repeated) as u64);
+                        let next = first + batch.len() as u64;
+                        let (_, expected) = model.expected.entry(producer).or_insert((first, next));
+                        *expected = next.max(*expected);
+                        model.append(&batch[repeated..]);
                     }
                 }
             }
-            let bounds = topic.bounds();
-            prop_assert_eq!(bounds.earliest as usize, model.earliest);
-            prop_assert_eq!(bounds.next as usize, model.all.len());
+            Step::Subscribe(cursor, start) => {
+                let (earliest, next) = (model.earliest as u64, model.all.len() as u64);
+                let (from, expected) = match start {
+                    Start::Latest => (From::Latest, Some(next)),
+                    Start::Earliest => (From::Earliest, Some(earliest)),
+                    Start::Last(n) => (From::Last(n), Some(next.saturating_sub(n).max(earliest))),
+                    Start::Near(distance) => {
+                        let offset = next.saturating_add_signed(distance);
+                        let there = earliest <= offset && offset <= next;
+                        (
+                            From::Offset(offset, Some(topic.epoch())),
+                            there.then_some(offset),
+                        )
+                    }
+                    Start::OtherEpoch => {
+                        let mut epoch = topic.epoch();
+                        epoch.0 -= 1;
+                        (From::Offset(next, Some(epoch)), None)
+                    }
+                };
+                match (block_on(topic.clone().subscribe(from)), expected) {
+                    (Ok(subscribed), Some(expected)) => {
+                        prop_assert_eq!(subscribed.offset(), expected);
+                        cursors[cursor] = Some(subscribed);
+                    }
+                    (
+                        Err(Error::OutOfRange { bounds, .. } | Error::OtherEpoch { bounds, .. }),
+                        None,
+                    ) => {
+                        prop_assert_eq!((bounds.earliest, bounds.next), (earliest, next));
+                    }
+                    (got, expected) => {
+                        prop_assert!(false, "{:?}, not {expected:?}", got.map(|c| c.offset()))
+                    }
+                }
+            }
+            Step::Read(cursor, count) => {
+                let Some(cursor) = &mut cursors[cursor] else {
+                    continue;
+                };
+                for _ in 0..count {
+                    let offset = cursor.offset() as usize;
+                    prop_assert_eq!(cursor.is_behind(), offset < model.all.len());
+                    match poll(cursor) {
+                        Poll::Ready(Ok(message)) => {
+                            prop_assert_eq!(&message.data, &model.all[offset]);
+                            prop_assert_eq!(cursor.offset() as usize, offset + 1);
+                        }
+                        Poll::Ready(Err(Error::OutOfRange { wanted, bounds, .. })) => {
+                            prop_assert!(offset < model.earliest);
+                            prop_assert_eq!(wanted as usize, offset);
+                            prop_assert_eq!(bounds.earliest as usize, model.earliest);
+                        }
+                        Poll::Ready(Err(e)) => prop_assert!(false, "{e}"),
+                        Poll::Pending => prop_assert_eq!(offset, model.all.len()),
+                    }
+                }
+            }
         }
+        let bounds = topic.bounds();
+        prop_assert_eq!(bounds.earliest as usize, model.earliest);
+        prop_assert_eq!(bounds.next as usize, model.all.len());
     }
+    Ok(())
 }
 
 /// Idle topics are looked for once a second.

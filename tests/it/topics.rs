@@ -1,13 +1,14 @@
 //! Calls that name a topic, through the binding's own client: any generated stub can do this.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::{stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::StreamResData;
 use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::service::{greeter, Config, GET_STREAM};
 use greeter_stream::stream::{client as calls, Status};
-use greeter_stream::topic::Retention;
+use greeter_stream::topic::{Limits, Memory, Retention};
 use grpcio::{CallOption, RpcStatusCode, WriteFlags};
 
 use crate::support::process::Server;
@@ -235,11 +236,8 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
         messages: 100,
         ..Retention::default()
     };
-    let config = Config {
-        retention,
-        ..Config::default()
-    };
-    let server = serve(2, |service| greeter(service, &config));
+    let store = Arc::new(Memory::new(retention, Limits::default()));
+    let server = serve(2, |service| greeter(service, &Config::default(), store));
     let stub = stub(&server.address);
     put(&stub, &[("topic", "t")], &["0"]).expect("a receipt");
     let from = [("topic", "t"), ("from", "earliest")];

@@ -1,0 +1,438 @@
+//! The storage engine: the only file that knows it.
+//!
+//! It is fjall, a log-structured merge tree behind one journal; `docs/storage.md` says why.
+//!
+//! Everything is in one of its trees, so that what is committed together stays together even where
+//! the journal is cut. The first byte of a key says what it is of: a block of messages, a topic, a
+//! producer, or the store.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
+use fjall::{
+    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+};
+
+use super::block::{self, nanos, Place};
+use super::copy::copy;
+use super::seal::Damaged;
+use super::{manifest, record};
+use crate::stream::contain;
+use crate::topic::producers::Known;
+use crate::topic::{Bounds, Message, Offset, ProducerName};
+
+/// Memory for what is read again and again.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A read takes so many bytes of text, or a little more.
+const READ_BYTES: usize = 64 * 1024;
+
+/// So much is in memory before it is written to a file of its own, besides the journal.
+const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Threads that write these files and merge them.
+const WORKERS: usize = 2;
+
+/// How often it is looked whether the engine has merged enough of its tables.
+const WAIT: Duration = Duration::from_millis(2);
+
+/// So many blocks of a topic are removed together.
+const TRIM_BLOCKS: usize = 10_000;
+
+/// The key of the epoch of new topics.
+const EPOCH: &[u8] = b"s/epoch";
+
+/// Why the engine did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It cannot read or write now, and this is why.
+    Unusable(String),
+    /// What is there is not what was written, and this is how.
+    Damaged(String),
+}
+
+pub(super) struct Engine {
+    database: Database,
+    tree: Keyspace,
+}
+
+/// Changes that take effect together.
+pub(super) struct Batch<'e> {
+    engine: &'e Engine,
+    batch: OwnedWriteBatch,
+}
+
+impl Engine {
+    /// Makes an engine's files in an empty folder.
+    pub(super) fn create(store: &Path) -> Result<(), Failure> {
+        guarded(|| {
+            let engine = Self::opened(store)?;
+            let mut batch = engine.batch();
+            batch.epoch(first_epoch());
+            engine.commit(batch)?;
+            engine.sync()
+        })
+    }
+
+    /// Opens an engine's files, and mends what a crash has left.
+    pub(super) fn open(store: &Path) -> Result<Self, Failure> {
+        guarded(|| {
+            manifest::check(store)?;
+            Self::opened(store)
+        })
+    }
+
+    /// Has `look` look at a copy of an engine's files, which stay what they are.
+    pub(super) fn look_at<T>(
+        store: &Path,
+        look: impl FnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let copy = copy(store)?;
+        let engine = Self::open(copy.path())?;
+        look(&engine)
+    }
+
+    fn opened(store: &Path) -> Result<Self, Failure> {
+        let database = Database::builder(store)
+            .cache_size(CACHE_BYTES)
+            // The least that there can be: what is behind it is read again when it is opened.
+            .max_journaling_size(64 * 1024 * 1024)
+            // Publishers would wait for it.
+            .journal_compression(CompressionType::None)
+            .worker_threads(WORKERS)
+            .open()?;
+        let tree = database.keyspace("topics", || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(MEMTABLE_BYTES)
+                // Blocks are read in their order, where no filter helps.
+                .filter_policy(FilterPolicy::disabled())
+                .data_block_size_policy(BlockSizePolicy::all(16 * 1024))
+                .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+        })?;
+        Ok(Self { database, tree })
+    }
+
+    pub(super) fn topics(&self) -> Result<Vec<(u64, record::Topic)>, Failure> {
+        let topics = self.tree.prefix([record::TOPIC]).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            record::Topic::decode(&key, &value).map_err(|Damaged| damaged("a topic"))
+        });
+        guarded(|| topics.collect())
+    }
+
+    pub(super) fn producers(&self) -> Result<Vec<(u64, ProducerName, record::Producer)>, Failure> {
+        let producers = self.tree.prefix([record::PRODUCER]).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            record::Producer::decode(&key, &value).map_err(|Damaged| damaged("a producer"))
+        });
+        guarded(|| producers.collect())
+    }
+
+    /// The epoch of new topics.
+    pub(super) fn epoch(&self) -> Result<u64, Failure> {
+        guarded(|| {
+            let value = self.tree.get(EPOCH)?.ok_or_else(|| damaged("the epoch"))?;
+            record::epoch(EPOCH, &value).map_err(|Damaged| damaged("the epoch"))
+        })
+    }
+
+    /// Messages of a topic from `offset` on, at least one: `next` is behind it.
+    pub(super) fn read(
+        &self,
+        topic: u64,
+        offset: Offset,
+        next: Offset,
+    ) -> Result<VecDeque<Message>, Failure> {
+        guarded(|| {
+            let mut messages = VecDeque::new();
+            let mut bytes = 0;
+            let mut expected = offset;
+            let missing = |offset| Failure::Damaged(format!("no message is at offset {offset}"));
+            for block in self.blocks_from(topic, offset, next)? {
+                let (place, value) = block?;
+                if place.first > expected {
+                    return Err(missing(expected));
+                }
+                let block = block::decode(place, &value, offset)
+                    .map_err(|Damaged| damaged(&format!("the block at offset {}", place.first)))?;
+                bytes += value.len();
+                for message in block.messages() {
+                    messages.push_back(message);
+                    expected += 1;
+                }
+                if bytes >= READ_BYTES {
+                    break;
+                }
+            }
+            // Another thread may have written more than `next` says.
+            messages.truncate(usize::try_from(next - offset).unwrap_or(usize::MAX));
+            match messages.is_empty() {
+                true => Err(missing(offset)),
+                false => Ok(messages),
+            }
+        })
+    }
+
+    /// Where the last block of a topic ends, if there is one.
+    pub(super) fn end(&self, topic: u64) -> Result<Option<Offset>, Failure> {
+        guarded(|| {
+            let place = |first| Place { topic, first }.key();
+            let mut blocks = self.tree.range(place(0)..=place(Offset::MAX));
+            let Some(last) = blocks.next_back() else {
+                return Ok(None);
+            };
+            let (key, value) = last.into_inner()?;
+            let place = Place::of_key(&key).map_err(|Damaged| damaged("a key"))?;
+            let block = block::decode(place, &value, place.first);
+            let block = block.map_err(|Damaged| damaged("the last block of a topic"))?;
+            Ok(Some(place.first + block.texts.len() as u64))
+        })
+    }
+
+    /// The offset of the first message that was received at `time` or later.
+    pub(super) fn since(
+        &self,
+        topic: u64,
+        time: SystemTime,
+        bounds: Bounds,
+    ) -> Result<Offset, Failure> {
+        let Bounds { earliest, next } = bounds;
+        // Whatever is before `low` is older, and whatever is from `high` on is not.
+        let (mut low, mut high) = (earliest, next);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (place, block) = guarded(|| {
+                let mut blocks = self.blocks_from(topic, middle, next)?;
+                let block = blocks.next().ok_or_else(|| damaged("a block"))?;
+                let (place, value) = block?;
+                let block = block::decode(place, &value, place.first);
+                Ok((place, block.map_err(|Damaged| damaged("a block"))?))
+            })?;
+            // All messages of a block came at one time.
+            match block.time < time {
+                true => low = place.first + block.texts.len() as u64,
+                false => high = place.first,
+            }
+        }
+        Ok(low.clamp(earliest, next))
+    }
+
+    /// The blocks that have messages from `offset` on and before `next`.
+    fn blocks_from(
+        &self,
+        topic: u64,
+        offset: Offset,
+        next: Offset,
+    ) -> Result<impl Iterator<Item = Result<(Place, fjall::Slice), Failure>>, Failure> {
+        let place = |first| Place { topic, first }.key();
+        // Looking for a block that begins there costs less than looking backwards.
+        let exact = self.tree.get(place(offset))?.is_some();
+        let first = match exact {
+            true => place(offset),
+            false => match self.tree.range(place(0)..=place(offset)).next_back() {
+                Some(entry) => Place::of_key(&entry.key()?)
+                    .map_err(|Damaged| damaged("a key"))?
+                    .key(),
+                None => place(offset),
+            },
+        };
+        Ok(self.tree.range(first..place(next)).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            let place = Place::of_key(&key).map_err(|Damaged| damaged("a key"))?;
+            Ok((place, value))
+        }))
+    }
+
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch {
+            engine: self,
+            // Nothing stays in this process.
+            batch: self.database.batch().durability(Some(PersistMode::Buffer)),
+        }
+    }
+
+    /// Hands a batch over to the operating system. It may be read from then on.
+    pub(super) fn commit(&self, batch: Batch<'_>) -> Result<(), Failure> {
+        self.wait_for_room()?;
+        guarded(|| Ok(batch.batch.commit()?))
+    }
+
+    /// Returns once everything that was committed is on the disk.
+    pub(super) fn sync(&self) -> Result<(), Failure> {
+        guarded(|| Ok(self.database.persist(PersistMode::SyncData)?))
+    }
+
+    /// Writes what is only in the journal once more, into files of its own. After a failed write
+    /// the system may show what never reached the disk.
+    pub(super) fn write_anew(&self) -> Result<(), Failure> {
+        guarded(|| Ok(self.tree.rotate_memtable()?))?;
+        self.wait_until(|| self.tree.sealed_memtable_count() == 0)?;
+        self.sync()
+    }
+
+    /// The engine makes a commit wait when its tables are too many, and would wait for ever once
+    /// the threads that merge them have failed.
+    fn wait_for_room(&self) -> Result<(), Failure> {
+        self.wait_until(|| self.tree.sealed_memtable_count() < 3 && self.tree.l0_table_count() < 16)
+    }
+
+    fn wait_until(&self, done: impl Fn() -> bool) -> Result<(), Failure> {
+        while !done() {
+            // Fails once one of its threads has.
+            guarded(|| Ok(self.database.persist(PersistMode::Buffer)?))?;
+            std::thread::sleep(WAIT);
+        }
+        Ok(())
+    }
+}
+
+impl Batch<'_> {
+    /// A topic is what `record` says from now on, and its last messages are `texts`.
+    pub(super) fn append(&mut self, topic: u64, record: &record::Topic, texts: &[Arc<str>]) {
+        let mut first = record.bounds.next - texts.len() as u64;
+        for texts in block::split(texts) {
+            let place = Place { topic, first };
+            let block = block::encode(place, record.latest_time, texts);
+            self.batch.insert(&self.engine.tree, place.key(), block);
+            first += texts.len() as u64;
+        }
+        let key = record::Topic::key(topic);
+        let value = record.encode(&key);
+        self.batch.insert(&self.engine.tree, key, value);
+    }
+
+    pub(super) fn producer(&mut self, topic: u64, name: &ProducerName, known: Known, seen: u64) {
+        let key = record::Producer::key(topic, name);
+        let value = record::Producer { known, seen }.encode(&key);
+        self.batch.insert(&self.engine.tree, key, value);
+    }
+
+    pub(super) fn forget_producer(&mut self, topic: u64, name: &ProducerName) {
+        let key = record::Producer::key(topic, name);
+        self.batch.remove(&self.engine.tree, key);
+    }
+
+    pub(super) fn epoch(&mut self, epoch: u64) {
+        let value = record::encode_epoch(EPOCH, epoch);
+        self.batch.insert(&self.engine.tree, EPOCH, value);
+    }
+
+    /// Removes the blocks of a topic that end before its earliest message, and says so in `record`.
+    /// Returns the offset at which there is another to remove.
+    pub(super) fn trim(
+        &mut self,
+        topic: u64,
+        record: &mut record::Topic,
+    ) -> Result<Offset, Failure> {
+        let Bounds { earliest, next } = record.bounds;
+        let mut stored_from = record.stored_from;
+        let mut end = next;
+        let mut held = None;
+        for place in self.places(topic, stored_from)? {
+            let place = place?;
+            if place.first > earliest {
+                end = place.first;
+                break;
+            }
+            // The one before it ends where this begins.
+            if let Some(before) = held.replace(place) {
+                self.batch.remove(&self.engine.tree, Place::key(before));
+                stored_from = place.first;
+            }
+        }
+        if let (Some(last), true) = (held, earliest >= end) {
+            self.batch.remove(&self.engine.tree, last.key());
+            stored_from = end;
+        }
+        record.stored_from = stored_from;
+        self.append(topic, record, &[]);
+        Ok(end)
+    }
+
+    /// Removes a topic and everything of it.
+    pub(super) fn remove(&mut self, topic: u64) -> Result<(), Failure> {
+        for place in self.places(topic, 0)? {
+            self.batch.remove(&self.engine.tree, place?.key());
+        }
+        guarded(|| {
+            for entry in self.engine.tree.prefix(record::Producer::prefix(topic)) {
+                self.batch.remove(&self.engine.tree, entry.key()?);
+            }
+            Ok(())
+        })?;
+        self.batch
+            .remove(&self.engine.tree, record::Topic::key(topic));
+        Ok(())
+    }
+
+    /// Where blocks of a topic lie, from an offset on.
+    fn places(&self, topic: u64, from: Offset) -> Result<Vec<Result<Place, Failure>>, Failure> {
+        let place = |first| Place { topic, first }.key();
+        guarded(|| {
+            let keys = self.engine.tree.range(place(from)..=place(Offset::MAX));
+            let places = keys.take(TRIM_BLOCKS).map(|entry| {
+                let key = entry.key()?;
+                Place::of_key(&key).map_err(|Damaged| damaged("a key"))
+            });
+            Ok(places.collect())
+        })
+    }
+}
+
+/// What the engine does, its panics contained: a damaged file can cause one.
+fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    contain(f).unwrap_or_else(|why| Err(Failure::Damaged(format!("the engine panicked: {why}"))))
+}
+
+/// Other than that of any folder that was made before.
+fn first_epoch() -> u64 {
+    nanos(SystemTime::now())
+}
+
+fn damaged(what: &str) -> Failure {
+    Failure::Damaged(format!("{what} is not what was written"))
+}
+
+impl From<fjall::Error> for Failure {
+    fn from(e: fjall::Error) -> Self {
+        match e {
+            fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e)) => e.into(),
+            fjall::Error::Poisoned => Self::Unusable("an earlier write has failed".to_owned()),
+            fjall::Error::Locked => Self::Unusable("its files are still being read".to_owned()),
+            e => Self::Damaged(e.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Self {
+        match e.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => {
+                Self::Damaged(format!("a file is cut or missing: {e}"))
+            }
+            _ => Self::Unusable(e.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unusable(why) | Self::Damaged(why) => f.write_str(why),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}

@@ -1,0 +1,227 @@
+//! The folder of a server's topics: who may use it, and in which format it is.
+//!
+//! | what | why |
+//! |---|---|
+//! | `lock` | locked by the process that uses the folder |
+//! | `topics/format` | the number of the format, as text |
+//! | `topics/store/` | the engine's files |
+//!
+//! `topics` comes into being in one step, with everything in it: where it is, nothing of it may be
+//! missing.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::engine::{Engine, Failure};
+
+/// What this program writes.
+const FORMAT: u32 = 1;
+
+/// Why topics on disk cannot be used. Its text names the file and what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder, or a file in it, cannot be made, read or written.
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another process uses the folder.
+    InUse(PathBuf),
+    /// There are no topics in the folder.
+    Empty(PathBuf),
+    /// The format is none that this version knows.
+    Format {
+        /// The file that says so.
+        path: PathBuf,
+        /// What is in it.
+        found: String,
+    },
+    /// What is in the folder is not what was written.
+    Damaged {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A thread cannot be started.
+    Thread(io::Error),
+    /// The engine cannot use its files.
+    Engine {
+        /// Its folder.
+        path: PathBuf,
+        /// What it said.
+        why: String,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder { path, source } => write!(
+                f,
+                "topics cannot be kept in {}: {source}; let this user write there, or name another \
+                 folder with --data",
+                path.display()
+            ),
+            Self::InUse(path) => write!(
+                f,
+                "another process uses the topics in {}; stop it, or name another folder with --data",
+                path.display()
+            ),
+            Self::Empty(path) => write!(
+                f,
+                "there are no topics in {}; name the folder that a server was given with --data",
+                path.display()
+            ),
+            Self::Format { path, found } => write!(
+                f,
+                "{} says {found:?}, and this version knows format {FORMAT} only; use the version \
+                 that wrote it, or name another folder with --data",
+                path.display()
+            ),
+            Self::Damaged { path, why } => write!(
+                f,
+                "the topics in {} are damaged: {why}; put back a copy of the folder, or move it \
+                 away to begin anew",
+                path.display()
+            ),
+            Self::Thread(source) => {
+                write!(f, "no thread can be started for the topics: {source}")
+            }
+            Self::Engine { path, why } => write!(
+                f,
+                "the topics in {} cannot be opened: {why}; mend what it says and start again",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Folder { source, .. } | Self::Thread(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// A folder that no other process uses.
+#[derive(Debug)]
+pub(super) struct Folder {
+    topics: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// The topics in `dir`, which comes into being if it is not there.
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
+        let folder = Self::lock(dir)?;
+        if !exists(&folder.topics)? {
+            folder.create(dir)?;
+        }
+        folder.check()?;
+        Ok(folder)
+    }
+
+    /// The topics in `dir`, where there are some.
+    pub(super) fn existing(dir: &Path) -> Result<Self, OpenError> {
+        if !exists(&dir.join("topics"))? {
+            return Err(OpenError::Empty(dir.to_owned()));
+        }
+        let folder = Self::lock(dir)?;
+        folder.check()?;
+        Ok(folder)
+    }
+
+    /// Where the engine has its files.
+    pub(super) fn store(&self) -> PathBuf {
+        self.topics.join("store")
+    }
+
+    /// What it means that the engine fails to open its files.
+    pub(super) fn not_opened(&self, why: Failure) -> OpenError {
+        let path = self.store();
+        match why {
+            Failure::Unusable(why) => OpenError::Engine { path, why },
+            Failure::Damaged(why) => OpenError::Damaged { path, why },
+        }
+    }
+
+    fn lock(dir: &Path) -> Result<Self, OpenError> {
+        let path = dir.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| failed(&path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                topics: dir.join("topics"),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(&path, source)),
+        }
+    }
+
+    fn create(&self, dir: &Path) -> Result<(), OpenError> {
+        let new = dir.join("topics.new");
+        // What was not finished before.
+        if exists(&new)? {
+            fs::remove_dir_all(&new).map_err(|source| failed(&new, source))?;
+        }
+        let store = new.join("store");
+        fs::create_dir_all(&store).map_err(|source| failed(&store, source))?;
+        Engine::create(&store).map_err(|why| self.not_opened(why))?;
+        let format = new.join("format");
+        fs::write(&format, format!("{FORMAT}\n")).map_err(|source| failed(&format, source))?;
+        sync(&format)?;
+        sync(&new)?;
+        fs::rename(&new, &self.topics).map_err(|source| failed(&self.topics, source))?;
+        sync(dir)
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let path = self.topics.join("format");
+        let found = match fs::read_to_string(&path) {
+            Ok(found) => found,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let why = "it is missing".to_owned();
+                return Err(OpenError::Damaged { path, why });
+            }
+            Err(source) => return Err(failed(&path, source)),
+        };
+        match found.trim_end().parse() == Ok(FORMAT) {
+            true => Ok(()),
+            false => Err(OpenError::Format {
+                path,
+                found: found.trim_end().to_owned(),
+            }),
+        }
+    }
+}
+
+fn exists(path: &Path) -> Result<bool, OpenError> {
+    path.try_exists().map_err(|source| failed(path, source))
+}
+
+fn sync(path: &Path) -> Result<(), OpenError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Folder {
+        path: path.to_owned(),
+        source,
+    }
+}
