@@ -20,7 +20,7 @@ use crate::topic::{
 
 /// What a publisher has sent while the store was busy is appended together: at most so much, and
 /// one message more, counted with [`MESSAGE_OVERHEAD`] each. Beyond it the client is told to wait.
-const GATHERED_BYTES: u64 = 16 * 1024;
+const GATHERED_BYTES: u64 = 64 * 1024;
 
 /// The behaviour of calls that name a topic.
 pub(super) struct Topics {

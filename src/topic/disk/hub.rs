@@ -1,6 +1,6 @@
 //! What every topic on disk shares, and the threads that read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,36 +17,18 @@ use crate::topic::{Error, Limits, Name, Offset, Retention};
 pub(super) struct Hub {
     /// What whoever runs the server calls it.
     pub(super) dir: PathBuf,
+    /// Where the engine has its files.
+    pub(super) store: PathBuf,
     pub(super) retention: Retention,
     pub(super) limits: Limits,
     pub(super) notifier: Notifier,
-    engine: RwLock<Result<Arc<Engine>, Failure>>,
+    pub(super) engine: RwLock<Result<Arc<Engine>, Failure>>,
     /// Reading blocks, which completion queues must not.
-    readers: ThreadPool,
-    writer: Sender<Work>,
+    pub(super) readers: ThreadPool,
+    pub(super) writer: Sender<Work>,
 }
 
 impl Hub {
-    pub(super) fn new(
-        dir: &Path,
-        retention: Retention,
-        limits: Limits,
-        notifier: Notifier,
-        engine: Arc<Engine>,
-        readers: ThreadPool,
-        writer: Sender<Work>,
-    ) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            retention,
-            limits,
-            notifier,
-            engine: RwLock::new(Ok(engine)),
-            readers,
-            writer,
-        }
-    }
-
     /// Has the writer do something. Without one nothing is done, and nobody is answered.
     pub(super) fn work(&self, work: Work) {
         let _ = self.writer.send(work);
@@ -57,15 +39,21 @@ impl Hub {
         &self,
         read: impl FnOnce(&Engine) -> Result<T, Failure> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Failure>> {
-        let engine = match &*self.engine.read().unwrap_or_else(PoisonError::into_inner) {
-            Ok(engine) => engine.clone(),
-            Err(failure) => return future::ready(Err(failure.clone())).boxed(),
+        let engine = match self.engine() {
+            Ok(engine) => engine,
+            Err(failure) => return future::ready(Err(failure)).boxed(),
         };
         let reading = self.readers.spawn_with_handle(async move { read(&engine) });
         match reading {
             Ok(reading) => reading.boxed(),
             Err(e) => future::ready(Err(Failure::Unusable(e.to_string()))).boxed(),
         }
+    }
+
+    /// The engine, or why there is none.
+    pub(super) fn engine(&self) -> Result<Arc<Engine>, Failure> {
+        let engine = self.engine.read();
+        engine.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on the engine is this one, or there is none and why.

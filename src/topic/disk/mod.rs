@@ -42,7 +42,7 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -119,16 +119,16 @@ impl Disk {
             .map_err(started)?;
         let (sender, work) = channel();
         let notifier = Notifier::start(SWEEP_EVERY, || {});
-        let hub = Hub::new(
-            dir,
+        let hub = Arc::new(Hub {
+            dir: dir.to_owned(),
+            store: folder.store(),
             retention,
             limits,
             notifier,
-            engine.clone(),
+            engine: RwLock::new(Ok(engine)),
             readers,
-            sender,
-        );
-        let hub = Arc::new(hub);
+            writer: sender,
+        });
         let mut forgotten = Vec::new();
         let topics = stored.topics.iter().map(|(id, record)| {
             let log = Log::stored(record.clone(), *id, hub.clone());
@@ -141,8 +141,6 @@ impl Disk {
             work,
             Arc::downgrade(&topics),
             durability,
-            engine,
-            folder.store(),
             &stored,
             forgotten,
         );

@@ -11,7 +11,6 @@
 //! topics are what the engine says, which is at least what was acknowledged.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -58,8 +57,6 @@ pub(super) struct Writer {
     durability: Durability,
     /// Why there is none, where nothing can be written.
     engine: Result<Arc<Engine>, Failure>,
-    /// Where it is opened.
-    store: PathBuf,
     /// What all topics keep.
     kept: u64,
     /// The last number that a producer got for being seen.
@@ -87,18 +84,15 @@ impl Writer {
         work: Receiver<Work>,
         topics: Weak<Mutex<Registry<Log>>>,
         durability: Durability,
-        engine: Arc<Engine>,
-        store: PathBuf,
         stored: &Stored,
         forgotten: Vec<Forgotten>,
     ) -> Self {
         Self {
+            engine: hub.engine(),
             hub,
             work,
             topics,
             durability,
-            engine: Ok(engine),
-            store,
             kept: stored.kept(),
             seen: stored.seen,
             recent: Recent::default(),
@@ -384,7 +378,7 @@ impl Writer {
 
     fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
         // Files are locked until the last read is over.
-        let engine = Engine::open(&self.store)?;
+        let engine = Engine::open(&self.hub.store)?;
         // What the engine has read of the failed group may never have reached the disk.
         engine.write_anew()?;
         let stored = Stored::load(&engine)?;
