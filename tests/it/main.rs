@@ -14,6 +14,7 @@ mod client_certificates;
 mod command_line;
 mod connections;
 mod departure;
+mod disk;
 mod drain;
 mod ends;
 mod envoy;

@@ -47,6 +47,9 @@ const TRIM_BLOCKS: usize = 10_000;
 /// The key of the epoch of new topics.
 const EPOCH: &[u8] = b"s/epoch";
 
+/// A key that is written only to have something to write.
+const RECLAIMED: &[u8] = b"s/reclaimed";
+
 /// Why the engine did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -273,6 +276,18 @@ impl Engine {
         guarded(|| Ok(self.tree.rotate_memtable()?))?;
         self.wait_until(|| self.tree.sealed_memtable_count() == 0)?;
         self.sync()
+    }
+
+    /// Gives back the space of what has been removed. Takes as long as writing everything that is
+    /// kept, and the engine merges nothing else meanwhile.
+    pub(super) fn reclaim(&self) -> Result<(), Failure> {
+        self.write_anew()?;
+        guarded(|| Ok(self.tree.major_compact()?))?;
+        // The engine removes files that it has merged only when it has another one to write.
+        let mut batch = self.batch();
+        batch.batch.insert(&self.tree, RECLAIMED, b"");
+        self.commit(batch)?;
+        self.write_anew()
     }
 
     /// The engine makes a commit wait when its tables are too many, and would wait for ever once

@@ -15,7 +15,7 @@
 //! | [`manifest`] | what is checked before the engine opens its files |
 //! | [`block`], [`record`], [`seal`] | what is stored, byte by byte |
 //! | [`writer`], [`group`] | one thread that writes for everyone, a group at a time |
-//! | [`retention`] | what is no longer kept |
+//! | [`retention`], [`reclaim`] | what is no longer kept, and its disk space |
 //! | [`stored`] | what is loaded when a folder is opened, or opened again after a failure |
 //! | [`log`], [`recent`] | a topic: its bounds, its last messages in memory, its subscribers |
 //! | [`hub`] | what all topics share, and the threads that read |
@@ -33,6 +33,7 @@ mod list;
 mod log;
 mod manifest;
 mod recent;
+mod reclaim;
 mod record;
 mod retention;
 mod seal;

@@ -20,6 +20,7 @@ use super::group::{Append, Change, Group};
 use super::hub::Hub;
 use super::log::{cost, Log};
 use super::recent::Recent;
+use super::reclaim::Reclaim;
 use super::retention::Oldest;
 use super::stored::Stored;
 use super::Durability;
@@ -63,6 +64,7 @@ pub(super) struct Writer {
     seen: u64,
     recent: Recent,
     oldest: Oldest,
+    reclaim: Reclaim,
     /// Batches for the next group.
     held: Vec<Append>,
     /// Topics that are no more, and the epoch after them.
@@ -97,6 +99,7 @@ impl Writer {
             seen: stored.seen,
             recent: Recent::default(),
             oldest: Oldest::default(),
+            reclaim: Reclaim::default(),
             held: Vec::new(),
             removed: Vec::new(),
             epoch: None,
@@ -244,6 +247,7 @@ impl Writer {
             let bytes = texts.iter().map(cost).sum();
             let before = log.appended(&record, texts, quiet);
             self.kept = self.kept + record.bytes - before;
+            self.reclaim.count(bytes, before + bytes - record.bytes);
             for (producer, known) in producers {
                 let forgotten = log.remember(producer, known);
                 let forgotten = forgotten.map(|(name, known)| (log.clone(), name, known));
@@ -287,7 +291,8 @@ impl Writer {
         let done = match self.engine.clone() {
             Ok(engine) => self
                 .expire(&engine, &logs)
-                .and_then(|()| self.trim(&engine, &logs)),
+                .and_then(|()| self.trim(&engine, &logs))
+                .map(|()| self.reclaim.look(&engine, self.kept)),
             Err(_) => {
                 self.try_again(&logs);
                 Ok(())

@@ -1,0 +1,54 @@
+//! Gives the disk space of messages that are no longer kept back to the system.
+//!
+//! While messages come the engine does that by itself, as it merges its files. When none come it
+//! merges nothing: then it is told to, on a thread of its own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+
+use super::engine::Engine;
+
+/// Less than this is not worth it.
+const WORTH_BYTES: u64 = 32 * 1024 * 1024;
+
+/// With more than this since the last look the engine merges enough by itself.
+const QUIET_BYTES: u64 = 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Reclaim {
+    /// What has been dropped since the last time, and appended since the last look.
+    dropped: u64,
+    appended: u64,
+    running: Arc<AtomicBool>,
+}
+
+impl Reclaim {
+    pub(super) fn count(&mut self, appended: u64, dropped: u64) {
+        self.appended += appended;
+        self.dropped += dropped;
+    }
+
+    /// Begins, when there is more to give back than is `kept`, and little else to do.
+    pub(super) fn look(&mut self, engine: &Arc<Engine>, kept: u64) {
+        let quiet = std::mem::take(&mut self.appended) < QUIET_BYTES;
+        let worth = self.dropped >= WORTH_BYTES.max(kept);
+        if !quiet || !worth || self.running.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.dropped = 0;
+        let (engine, running) = (engine.clone(), self.running.clone());
+        let begun = thread::Builder::new()
+            .name("topics-reclaim".to_owned())
+            .spawn(move || {
+                if let Err(why) = engine.reclaim() {
+                    log::warn!("disk space of old messages was not given back: {why}");
+                }
+                running.store(false, Ordering::SeqCst);
+            });
+        if let Err(e) = begun {
+            log::warn!("disk space of old messages is not given back: no thread: {e}");
+            self.running.store(false, Ordering::SeqCst);
+        }
+    }
+}
