@@ -346,10 +346,14 @@ impl Batch<'_> {
     ) -> Result<Offset, Failure> {
         let Bounds { earliest, next } = record.bounds;
         let mut stored_from = record.stored_from;
-        let mut end = next;
+        let places = self.places(topic, stored_from, TRIM_BLOCKS)?;
+        // There may be more: then it is due again at once.
+        let mut end = match places.len() < TRIM_BLOCKS {
+            true => next,
+            false => Offset::MAX,
+        };
         let mut held = None;
-        for place in self.places(topic, stored_from)? {
-            let place = place?;
+        for place in places {
             if place.first > earliest {
                 end = place.first;
                 break;
@@ -366,13 +370,16 @@ impl Batch<'_> {
         }
         record.stored_from = stored_from;
         self.append(topic, record, &[]);
-        Ok(end)
+        Ok(match end {
+            Offset::MAX => stored_from,
+            end => end,
+        })
     }
 
     /// Removes a topic and everything of it.
     pub(super) fn remove(&mut self, topic: u64) -> Result<(), Failure> {
-        for place in self.places(topic, 0)? {
-            self.batch.remove(&self.engine.tree, place?.key());
+        for place in self.places(topic, 0, usize::MAX)? {
+            self.batch.remove(&self.engine.tree, place.key());
         }
         guarded(|| {
             for entry in self.engine.tree.prefix(record::Producer::prefix(topic)) {
@@ -385,16 +392,16 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Where blocks of a topic lie, from an offset on.
-    fn places(&self, topic: u64, from: Offset) -> Result<Vec<Result<Place, Failure>>, Failure> {
+    /// Where blocks of a topic lie, from an offset on; at most so many.
+    fn places(&self, topic: u64, from: Offset, most: usize) -> Result<Vec<Place>, Failure> {
         let place = |first| Place { topic, first }.key();
         guarded(|| {
             let keys = self.engine.tree.range(place(from)..=place(Offset::MAX));
-            let places = keys.take(TRIM_BLOCKS).map(|entry| {
+            let places = keys.take(most).map(|entry| {
                 let key = entry.key()?;
                 Place::of_key(&key).map_err(|Damaged| damaged("a key"))
             });
-            Ok(places.collect())
+            places.collect()
         })
     }
 }

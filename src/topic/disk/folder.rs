@@ -5,6 +5,7 @@
 //! | `lock` | locked by the process that uses the folder |
 //! | `topics/format` | the number of the format, as text |
 //! | `topics/store/` | the engine's files |
+//! | `topics/probe` | a file that is written to see whether there is room again, and removed |
 //!
 //! `topics` comes into being in one step, with everything in it: where it is, nothing of it may be
 //! missing.
@@ -12,7 +13,7 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::engine::{Engine, Failure};
@@ -208,6 +209,17 @@ impl Folder {
             }),
         }
     }
+}
+
+/// Whether there is room: fails like any other write where a file of a MiB cannot be written.
+pub(super) fn probe(store: &Path) -> io::Result<()> {
+    let path = store.with_file_name("probe");
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&[0; 1024 * 1024])?;
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&path);
+    written.and(removed)
 }
 
 fn exists(path: &Path) -> Result<bool, OpenError> {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Failure};
+use super::folder::probe;
 use super::group::{Append, Change, Group};
 use super::hub::Hub;
 use super::log::{cost, Log};
@@ -377,11 +378,19 @@ impl Writer {
                 self.hub.set_engine(Ok(engine.clone()));
                 self.engine = Ok(engine);
             }
-            Err(why) => self.engine = Err(why),
+            Err(why) => {
+                if self.engine.as_ref().err() != Some(&why) {
+                    let dir = self.hub.dir.display();
+                    log::error!("topics in {dir} still cannot be written: {why}");
+                }
+                self.hub.set_engine(Err(why.clone()));
+                self.engine = Err(why);
+            }
         }
     }
 
     fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
+        probe(&self.hub.store)?;
         // Files are locked until the last read is over.
         let engine = Engine::open(&self.hub.store)?;
         // What the engine has read of the failed group may never have reached the disk.
