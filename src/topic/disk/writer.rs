@@ -358,7 +358,8 @@ impl Writer {
     /// From now on publishers are refused.
     fn fail(&mut self, why: Failure) {
         log::error!(
-            "topics in {} cannot be written: {why}. Publishers are refused with UNAVAILABLE, and              what is in memory can still be read; tried again every second",
+            "topics in {} cannot be written: {why}. Publishers are refused with UNAVAILABLE, and \
+             what is in memory can still be read; tried again every second",
             self.hub.dir.display()
         );
         self.hub.set_engine(Err(why.clone()));
