@@ -11,7 +11,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{
@@ -38,6 +38,9 @@ const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 /// Threads that write these files and merge them.
 const WORKERS: usize = 2;
 
+/// How long merging files may take to end once they are closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(15);
+
 /// How often it is looked whether the engine has merged enough of its tables.
 const WAIT: Duration = Duration::from_millis(2);
 
@@ -57,6 +60,8 @@ pub(super) enum Failure {
     Unusable(String),
     /// What is there is not what was written, and this is how.
     Damaged(String),
+    /// Its files are not free yet: this process has had them open before.
+    StillOpen,
 }
 
 pub(super) struct Engine {
@@ -88,6 +93,17 @@ impl Engine {
             manifest::check(store)?;
             Self::opened(store)
         })
+    }
+
+    /// The same, once this process is done with the files.
+    pub(super) fn open_when_closed(store: &Path) -> Result<Self, Failure> {
+        let started = Instant::now();
+        loop {
+            match Self::open(store) {
+                Err(Failure::StillOpen) if started.elapsed() < CLOSED_WITHIN => {}
+                opened => return opened,
+            }
+        }
     }
 
     /// Has `look` look at a copy of an engine's files, which stay what they are.
@@ -425,7 +441,7 @@ impl From<fjall::Error> for Failure {
         match e {
             fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e)) => e.into(),
             fjall::Error::Poisoned => Self::Unusable("an earlier write has failed".to_owned()),
-            fjall::Error::Locked => Self::Unusable("its files are still being read".to_owned()),
+            fjall::Error::Locked => Self::StillOpen,
             e => Self::Damaged(e.to_string()),
         }
     }
@@ -449,6 +465,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(why) | Self::Damaged(why) => f.write_str(why),
+            Self::StillOpen => f.write_str("its files are still being read or merged"),
         }
     }
 }

@@ -151,8 +151,11 @@ impl Folder {
     pub(super) fn not_opened(&self, why: Failure) -> OpenError {
         let path = self.store();
         match why {
-            Failure::Unusable(why) => OpenError::Engine { path, why },
             Failure::Damaged(why) => OpenError::Damaged { path, why },
+            other => OpenError::Engine {
+                path,
+                why: other.to_string(),
+            },
         }
     }
 

@@ -61,8 +61,8 @@ impl Hub {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
     }
 
-    /// What publishers are told while nothing can be written.
-    pub(super) fn not_written(&self, why: &Failure) -> Error {
+    /// What is said while nothing can be written, or read.
+    pub(super) fn unusable(&self, why: &Failure) -> Error {
         Error::Storage {
             dir: self.dir.clone(),
             why: why.to_string(),
@@ -72,10 +72,7 @@ impl Hub {
     /// What a subscriber is told that cannot have a message which is kept.
     pub(super) fn not_read(&self, topic: &Name, offset: Offset, why: Failure) -> Error {
         match why {
-            Failure::Unusable(why) => Error::Storage {
-                dir: self.dir.clone(),
-                why,
-            },
+            Failure::Unusable(_) | Failure::StillOpen => self.unusable(&why),
             Failure::Damaged(why) => {
                 log::error!(
                     "topic {topic} in {} cannot be read at offset {offset}: {why}",

@@ -107,7 +107,7 @@ impl Disk {
         limits: Limits,
     ) -> Result<Self, OpenError> {
         let folder = Folder::open(dir)?;
-        let opened = Engine::open(&folder.store()).and_then(|engine| {
+        let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {
             let stored = Stored::load(&engine)?;
             Ok((Arc::new(engine), stored))
         });
@@ -193,9 +193,14 @@ impl Store for Disk {
             if writer.join().is_err() {
                 ::log::error!("the thread that writes topics has panicked");
             }
-            // Whoever still holds a topic must not keep the files.
+            // Whoever still holds a topic must not keep the files. Everything is safe by now: a
+            // server that stops need not wait for the engine to merge its files.
             let closed = Failure::Unusable("they are closed".to_owned());
+            let engine = self.hub.engine();
             self.hub.set_engine(Err(closed));
+            let _ = std::thread::Builder::new()
+                .name("topics-close".to_owned())
+                .spawn(move || drop(engine));
         }
     }
 }

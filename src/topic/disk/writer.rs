@@ -163,7 +163,7 @@ impl Writer {
         let engine = match &self.engine {
             Ok(engine) => engine.clone(),
             Err(why) => {
-                let refusal = self.hub.not_written(why);
+                let refusal = self.hub.unusable(why);
                 appends.into_iter().for_each(|a| a.refuse(refusal.clone()));
                 return;
             }
@@ -178,7 +178,7 @@ impl Writer {
         match self.write_group(&engine, &mut group) {
             Ok(()) => self.written(group),
             Err(why) => {
-                let refusal = self.hub.not_written(&why);
+                let refusal = self.hub.unusable(&why);
                 for (reply, _) in group.replies {
                     let _ = reply.send(Err(refusal.clone()));
                 }
