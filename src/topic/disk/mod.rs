@@ -66,6 +66,9 @@ use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
 /// Threads that read what is not in memory.
 const READERS: usize = 2;
 
+/// How long closing waits for the engine, which may be merging files.
+const ENGINE_CLOSED_WITHIN: Duration = Duration::from_millis(500);
+
 /// What has to be safe before a publisher is answered and a subscriber told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -162,6 +165,24 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Whoever still holds a topic must not keep the files. Everything is safe by now: a server that
+    /// stops need not wait for the engine to merge its files.
+    fn close_engine(&self) {
+        let engine = self.hub.engine();
+        let closed = Failure::Unusable("they are closed".to_owned());
+        self.hub.set_engine(Err(closed));
+        let (done, closed) = channel::<()>();
+        let _ = std::thread::Builder::new()
+            .name("topics-close".to_owned())
+            .spawn(move || {
+                drop(engine);
+                drop(done);
+            });
+        let _ = closed.recv_timeout(ENGINE_CLOSED_WITHIN);
+    }
+}
+
 impl Store for Disk {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
         let mut topics = lock(&self.topics);
@@ -193,14 +214,7 @@ impl Store for Disk {
             if writer.join().is_err() {
                 ::log::error!("the thread that writes topics has panicked");
             }
-            // Whoever still holds a topic must not keep the files. Everything is safe by now: a
-            // server that stops need not wait for the engine to merge its files.
-            let closed = Failure::Unusable("they are closed".to_owned());
-            let engine = self.hub.engine();
-            self.hub.set_engine(Err(closed));
-            let _ = std::thread::Builder::new()
-                .name("topics-close".to_owned())
-                .spawn(move || drop(engine));
+            self.close_engine();
         }
     }
 }
