@@ -69,6 +69,14 @@ impl Hub {
         }
     }
 
+    /// What a publisher is told whom the writer does not answer.
+    pub(super) fn stopped(&self) -> Error {
+        match self.engine() {
+            Err(why @ Failure::Unusable(_)) => self.unusable(&why),
+            _ => Error::Closed,
+        }
+    }
+
     /// What a subscriber is told that cannot have a message which is kept.
     pub(super) fn not_read(&self, topic: &Name, offset: Offset, why: Failure) -> Error {
         match why {

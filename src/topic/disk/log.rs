@@ -346,9 +346,10 @@ impl Topic for Log {
             reply,
         };
         self.hub.work(Work::Append(append));
+        let hub = self.hub.clone();
         // The writer has stopped if it does not answer.
         answer
-            .map(|answer| answer.unwrap_or(Err(Error::Closed)))
+            .map(move |answer| answer.unwrap_or_else(|_| Err(hub.stopped())))
             .boxed()
     }
 

@@ -61,6 +61,8 @@ use self::writer::{Work, Writer};
 use super::identity::Identity;
 use super::notifier::Notifier;
 use super::registry::{lock, Registry, SWEEP_EVERY};
+use crate::stream::contain;
+
 use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
 
 /// Threads that read what is not in memory.
@@ -150,7 +152,10 @@ impl Disk {
         );
         let writer = std::thread::Builder::new()
             .name("topics-write".to_owned())
-            .spawn(|| writer.run())
+            .spawn({
+                let hub = hub.clone();
+                move || run(writer, &hub)
+            })
             .map_err(started)?;
         Ok(Self {
             hub,
@@ -162,6 +167,16 @@ impl Disk {
             writer: Mutex::new(Some(writer)),
             _folder: folder,
         })
+    }
+}
+
+/// Has publishers refused when the writer panics, which is a mistake of ours.
+fn run(writer: Writer, hub: &Hub) {
+    if let Err(why) = contain(|| writer.run()) {
+        let why =
+            format!("the thread that writes has panicked: {why}; the server has to be restarted");
+        ::log::error!("topics in {}: {why}", hub.dir.display());
+        hub.set_engine(Err(Failure::Unusable(why)));
     }
 }
 
@@ -211,9 +226,8 @@ impl Store for Disk {
         lock(&self.topics).close();
         self.hub.work(Work::Stop);
         if let Some(writer) = lock(&self.writer).take() {
-            if writer.join().is_err() {
-                ::log::error!("the thread that writes topics has panicked");
-            }
+            // It has contained its panics.
+            let _ = writer.join();
             self.close_engine();
         }
     }

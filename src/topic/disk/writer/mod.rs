@@ -10,13 +10,15 @@
 //! Publishers are refused until it has been opened anew, which is tried every second; then the
 //! topics are what the engine says, which is at least what was acknowledged.
 
+mod failure;
+mod tidy;
+
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Failure};
-use super::folder::probe;
 use super::group::{Append, Change, Group};
 use super::hub::Hub;
 use super::log::{cost, Log};
@@ -26,7 +28,7 @@ use super::retention::Oldest;
 use super::stored::Stored;
 use super::Durability;
 use crate::topic::producers::Known;
-use crate::topic::registry::{lock, Registry};
+use crate::topic::registry::Registry;
 use crate::topic::{Offset, ProducerName};
 
 /// A group is closed once it has so much, counted as retention counts it.
@@ -35,9 +37,6 @@ const GROUP_BYTES: u64 = 4 * 1024 * 1024;
 /// How often the topics are looked at: for messages that are too old, and for blocks that are no
 /// longer kept; and how often it is tried again after a failure.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
-
-/// How long a round of removing blocks may take.
-const TRIM_WITHIN: Duration = Duration::from_millis(50);
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -277,134 +276,5 @@ impl Writer {
             Ok(()) => self.unsynced = None,
             Err(why) => self.fail(why),
         }
-    }
-
-    /// What is due once a second.
-    fn tidy(&mut self) {
-        if self.tidied.elapsed() < TIDY_EVERY {
-            return;
-        }
-        let Some(topics) = self.topics.upgrade() else {
-            return;
-        };
-        let logs: Vec<_> = lock(&topics).all().cloned().collect();
-        drop(topics);
-        let done = match self.engine.clone() {
-            Ok(engine) => self
-                .expire(&engine, &logs)
-                .and_then(|()| self.trim(&engine, &logs))
-                .map(|()| self.reclaim.look(&engine, self.kept)),
-            Err(_) => {
-                self.try_again(&logs);
-                Ok(())
-            }
-        };
-        if let Err(why) = done {
-            self.fail(why);
-        }
-        self.tidied = Instant::now();
-    }
-
-    /// Moves the bounds of topics whose oldest messages are too old; or too many, since the server
-    /// was started with less retention than before.
-    fn expire(&mut self, engine: &Engine, logs: &[Arc<Log>]) -> Result<(), Failure> {
-        let mut group = Group::new();
-        for log in logs {
-            let (now, record) = (group.now, &mut group.change(log).record);
-            let before = record.bounds;
-            self.oldest
-                .retain(engine, &self.hub.retention, now, log, record, &[]);
-            if record.bounds == before {
-                group.undo_last();
-            }
-        }
-        if group.changes.is_empty() {
-            return Ok(());
-        }
-        let mut batch = engine.batch();
-        for change in &group.changes {
-            batch.append(change.log.id(), &change.record, &[]);
-        }
-        engine.commit(batch)?;
-        self.written(group);
-        Ok(())
-    }
-
-    /// Removes the blocks that no bounds reach any more.
-    fn trim(&mut self, engine: &Engine, logs: &[Arc<Log>]) -> Result<(), Failure> {
-        let started = Instant::now();
-        // Where the last round ended.
-        let begin = self.trim_from % logs.len().max(1);
-        let (before, after) = logs.split_at(begin);
-        for (n, log) in after.iter().chain(before).enumerate() {
-            let mut record = log.record(&log.state());
-            let due = self.trim_at.get(&log.id());
-            if record.bounds.earliest < due.copied().unwrap_or(record.stored_from + 1) {
-                continue;
-            }
-            let mut batch = engine.batch();
-            let next_block = batch.trim(log.id(), &mut record)?;
-            engine.commit(batch)?;
-            log.retained(&record);
-            self.trim_at.insert(log.id(), next_block);
-            if started.elapsed() >= TRIM_WITHIN {
-                self.trim_from = begin + n + 1;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// From now on publishers are refused.
-    fn fail(&mut self, why: Failure) {
-        log::error!(
-            "topics in {} cannot be written: {why}. Publishers are refused with UNAVAILABLE, and \
-             what is in memory can still be read; tried again every second",
-            self.hub.dir.display()
-        );
-        self.hub.set_engine(Err(why.clone()));
-        self.engine = Err(why);
-        self.oldest.forget_all();
-        self.trim_at.clear();
-        self.unsynced = None;
-        // What is stored of them is loaded again.
-        self.forgotten.clear();
-    }
-
-    /// Opens the engine anew, and goes on where that has what was acknowledged.
-    fn try_again(&mut self, logs: &[Arc<Log>]) {
-        match self.reopen(logs) {
-            Ok(engine) => {
-                log::info!("topics in {} can be written again", self.hub.dir.display());
-                self.hub.set_engine(Ok(engine.clone()));
-                self.engine = Ok(engine);
-            }
-            Err(why) => {
-                if self.engine.as_ref().err() != Some(&why) {
-                    let dir = self.hub.dir.display();
-                    log::error!("topics in {dir} still cannot be written: {why}");
-                }
-                self.hub.set_engine(Err(why.clone()));
-                self.engine = Err(why);
-            }
-        }
-    }
-
-    fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
-        probe(&self.hub.store)?;
-        // Files are locked until the last read is over.
-        let engine = Engine::open(&self.hub.store)?;
-        // What the engine has read of the failed group may never have reached the disk.
-        engine.write_anew()?;
-        let stored = Stored::load(&engine)?;
-        for log in logs {
-            stored.check(log)?;
-        }
-        self.kept = stored.kept();
-        self.seen = stored.seen;
-        for log in logs {
-            self.forgotten.extend(stored.restore(log));
-        }
-        Ok(Arc::new(engine))
     }
 }

@@ -1,0 +1,64 @@
+//! What the writer does when writing fails, and how it goes on.
+
+use std::sync::Arc;
+
+use super::Writer;
+use crate::topic::disk::engine::{Engine, Failure};
+use crate::topic::disk::folder::probe;
+use crate::topic::disk::log::Log;
+use crate::topic::disk::stored::Stored;
+
+impl Writer {
+    /// From now on publishers are refused.
+    pub(super) fn fail(&mut self, why: Failure) {
+        log::error!(
+            "topics in {} cannot be written: {why}. Publishers are refused with UNAVAILABLE, and \
+             what is in memory can still be read; tried again every second",
+            self.hub.dir.display()
+        );
+        self.hub.set_engine(Err(why.clone()));
+        self.engine = Err(why);
+        self.oldest.forget_all();
+        self.trim_at.clear();
+        self.unsynced = None;
+        // What is stored of them is loaded again.
+        self.forgotten.clear();
+    }
+
+    /// Opens the engine anew, and goes on where that has what was acknowledged.
+    pub(super) fn try_again(&mut self, logs: &[Arc<Log>]) {
+        match self.reopen(logs) {
+            Ok(engine) => {
+                log::info!("topics in {} can be written again", self.hub.dir.display());
+                self.hub.set_engine(Ok(engine.clone()));
+                self.engine = Ok(engine);
+            }
+            Err(why) => {
+                if self.engine.as_ref().err() != Some(&why) {
+                    let dir = self.hub.dir.display();
+                    log::error!("topics in {dir} still cannot be written: {why}");
+                }
+                self.hub.set_engine(Err(why.clone()));
+                self.engine = Err(why);
+            }
+        }
+    }
+
+    fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
+        probe(&self.hub.store)?;
+        // Files are locked until the last read is over.
+        let engine = Engine::open(&self.hub.store)?;
+        // What the engine has read of the failed group may never have reached the disk.
+        engine.write_anew()?;
+        let stored = Stored::load(&engine)?;
+        for log in logs {
+            stored.check(log)?;
+        }
+        self.kept = stored.kept();
+        self.seen = stored.seen;
+        for log in logs {
+            self.forgotten.extend(stored.restore(log));
+        }
+        Ok(Arc::new(engine))
+    }
+}
