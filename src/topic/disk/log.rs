@@ -1,15 +1,14 @@
 //! One topic on disk: where it begins and ends, its most recent messages, and who waits for more.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{ready, Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::channel::oneshot;
 use futures::future::{self, BoxFuture, FutureExt};
 
+use super::cursor::{Loading, LogCursor};
 use super::group::Append;
 use super::hub::Hub;
 use super::record;
@@ -38,7 +37,7 @@ pub(super) struct Log {
     state: Mutex<State>,
     /// As in `state`, to be read without its lock by subscribers that are at the end.
     next: AtomicU64,
-    waiters: Arc<Waiters>,
+    pub(super) waiters: Arc<Waiters>,
 }
 
 /// What is durable of a topic, and what is going on.
@@ -61,7 +60,7 @@ pub(super) struct State {
 }
 
 /// What a cursor finds.
-enum Found {
+pub(super) enum Found {
     /// Messages, now in its hands.
     Recent,
     /// That it is at the end.
@@ -210,8 +209,17 @@ impl Log {
         Some(costs.map(|m| (cost(&m.data), m.time)).collect())
     }
 
+    /// Whether there is a message at `offset`, or behind it.
+    pub(super) fn is_before_the_end(&self, offset: Offset) -> bool {
+        self.next.load(Ordering::SeqCst) > offset
+    }
+
     /// Takes messages from `offset` on.
-    fn read(&self, offset: Offset, into: &mut VecDeque<Message>) -> Result<Found, Error> {
+    pub(super) fn read(
+        &self,
+        offset: Offset,
+        into: &mut VecDeque<Message>,
+    ) -> Result<Found, Error> {
         let state = self.state();
         if offset < state.bounds.earliest {
             return Err(self.identity.out_of_range(offset, state.bounds));
@@ -237,7 +245,7 @@ impl Log {
     }
 
     /// Messages from `offset` on, from the disk.
-    fn load(self: &Arc<Self>, offset: Offset, next: Offset) -> Loading {
+    pub(super) fn load(self: &Arc<Self>, offset: Offset, next: Offset) -> Loading {
         let log = self.clone();
         let loading = self
             .hub
@@ -359,78 +367,9 @@ impl Topic for Log {
     ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>> {
         let subscribed = async move {
             let offset = self.start(from).await?;
-            let cursor = LogCursor {
-                offset,
-                ahead: VecDeque::new(),
-                loading: None,
-                place: self.waiters.enter(),
-                log: self,
-            };
+            let cursor = LogCursor::new(self, offset);
             Ok(Box::new(cursor) as Box<dyn Cursor>)
         };
         subscribed.boxed()
-    }
-}
-
-type Loading = BoxFuture<'static, Result<VecDeque<Message>, Error>>;
-
-struct LogCursor {
-    offset: Offset,
-    /// What has been taken from the log from `offset` on.
-    ahead: VecDeque<Message>,
-    /// What is being read from the disk, from `offset` on.
-    loading: Option<Loading>,
-    /// Among the log's waiters.
-    place: usize,
-    log: Arc<Log>,
-}
-
-impl LogCursor {
-    /// The next message, if it is there.
-    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
-        loop {
-            if let Some(message) = self.ahead.pop_front() {
-                self.offset += 1;
-                return Poll::Ready(Ok(message));
-            }
-            if let Some(loading) = &mut self.loading {
-                let loaded = ready!(loading.poll_unpin(cx));
-                self.loading = None;
-                self.ahead = loaded?;
-                continue;
-            }
-            match self.log.read(self.offset, &mut self.ahead)? {
-                Found::Recent => {}
-                Found::End => return Poll::Pending,
-                Found::Older(next) => self.loading = Some(self.log.load(self.offset, next)),
-            }
-        }
-    }
-}
-
-impl Cursor for LogCursor {
-    fn offset(&self) -> Offset {
-        self.offset
-    }
-
-    fn is_behind(&self) -> bool {
-        self.log.next.load(Ordering::SeqCst) > self.offset
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
-        let taken = self.take(cx);
-        if taken.is_ready() || self.loading.is_some() {
-            return taken;
-        }
-        self.log.waiters.wait(self.place, cx.waker());
-        // Once more: what was appended before the place was taken wakes nobody.
-        self.take(cx)
-    }
-}
-
-impl Drop for LogCursor {
-    fn drop(&mut self) {
-        self.log.waiters.leave(self.place);
-        self.log.touch();
     }
 }

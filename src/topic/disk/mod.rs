@@ -11,13 +11,13 @@
 //! | file | what |
 //! |---|---|
 //! | [`folder`] | whose folder it is, and in which format |
-//! | [`engine`] | the only file that knows the storage engine |
+//! | [`engine`] | the storage engine: nothing else knows which it is |
 //! | [`manifest`] | what is checked before the engine opens its files |
 //! | [`block`], [`record`], [`seal`] | what is stored, byte by byte |
 //! | [`writer`], [`group`] | one thread that writes for everyone, a group at a time |
 //! | [`retention`], [`reclaim`] | what is no longer kept, and its disk space |
 //! | [`stored`] | what is loaded when a folder is opened, or opened again after a failure |
-//! | [`log`], [`recent`] | a topic: its bounds, its last messages in memory, its subscribers |
+//! | [`log`], [`cursor`], [`recent`] | a topic: its bounds, its subscribers, its last messages in memory |
 //! | [`hub`] | what all topics share, and the threads that read |
 //! | [`list`], [`copy`] | what is in a folder that no server uses |
 //!
@@ -25,6 +25,7 @@
 
 mod block;
 mod copy;
+mod cursor;
 mod engine;
 mod folder;
 mod group;

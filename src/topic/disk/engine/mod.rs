@@ -1,4 +1,4 @@
-//! The storage engine: the only file that knows it.
+//! The storage engine: nothing else knows which it is.
 //!
 //! It is fjall, a log-structured merge tree behind one journal; `docs/storage.md` says why.
 //!
@@ -6,24 +6,23 @@
 //! the journal is cut. The first byte of a key says what it is of: a block of messages, a topic, a
 //! producer, or the store.
 
+mod batch;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
-};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
+use self::batch::Batch;
 use super::block::{self, nanos, Place};
 use super::copy::copy;
 use super::seal::Damaged;
 use super::{manifest, record};
 use crate::stream::contain;
-use crate::topic::producers::Known;
 use crate::topic::{Bounds, Message, Offset, ProducerName};
 
 /// Memory for what is read again and again.
@@ -43,9 +42,6 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(15);
 
 /// How often it is looked whether the engine has merged enough of its tables.
 const WAIT: Duration = Duration::from_millis(2);
-
-/// So many blocks of a topic are removed together.
-const TRIM_BLOCKS: usize = 10_000;
 
 /// The key of the epoch of new topics.
 const EPOCH: &[u8] = b"s/epoch";
@@ -67,12 +63,6 @@ pub(super) enum Failure {
 pub(super) struct Engine {
     database: Database,
     tree: Keyspace,
-}
-
-/// Changes that take effect together.
-pub(super) struct Batch<'e> {
-    engine: &'e Engine,
-    batch: OwnedWriteBatch,
 }
 
 impl Engine {
@@ -319,106 +309,6 @@ impl Engine {
             std::thread::sleep(WAIT);
         }
         Ok(())
-    }
-}
-
-impl Batch<'_> {
-    /// A topic is what `record` says from now on, and its last messages are `texts`.
-    pub(super) fn append(&mut self, topic: u64, record: &record::Topic, texts: &[Arc<str>]) {
-        let mut first = record.bounds.next - texts.len() as u64;
-        for texts in block::split(texts) {
-            let place = Place { topic, first };
-            let block = block::encode(place, record.latest_time, texts);
-            self.batch.insert(&self.engine.tree, place.key(), block);
-            first += texts.len() as u64;
-        }
-        let key = record::Topic::key(topic);
-        let value = record.encode(&key);
-        self.batch.insert(&self.engine.tree, key, value);
-    }
-
-    pub(super) fn producer(&mut self, topic: u64, name: &ProducerName, known: Known, seen: u64) {
-        let key = record::Producer::key(topic, name);
-        let value = record::Producer { known, seen }.encode(&key);
-        self.batch.insert(&self.engine.tree, key, value);
-    }
-
-    pub(super) fn forget_producer(&mut self, topic: u64, name: &ProducerName) {
-        let key = record::Producer::key(topic, name);
-        self.batch.remove(&self.engine.tree, key);
-    }
-
-    pub(super) fn epoch(&mut self, epoch: u64) {
-        let value = record::encode_epoch(EPOCH, epoch);
-        self.batch.insert(&self.engine.tree, EPOCH, value);
-    }
-
-    /// Removes the blocks of a topic that end before its earliest message, and says so in `record`.
-    /// Returns the offset at which there is another to remove.
-    pub(super) fn trim(
-        &mut self,
-        topic: u64,
-        record: &mut record::Topic,
-    ) -> Result<Offset, Failure> {
-        let Bounds { earliest, next } = record.bounds;
-        let mut stored_from = record.stored_from;
-        let places = self.places(topic, stored_from, TRIM_BLOCKS)?;
-        // There may be more: then it is due again at once.
-        let mut end = match places.len() < TRIM_BLOCKS {
-            true => next,
-            false => Offset::MAX,
-        };
-        let mut held = None;
-        for place in places {
-            if place.first > earliest {
-                end = place.first;
-                break;
-            }
-            // The one before it ends where this begins.
-            if let Some(before) = held.replace(place) {
-                self.batch.remove(&self.engine.tree, Place::key(before));
-                stored_from = place.first;
-            }
-        }
-        if let (Some(last), true) = (held, earliest >= end) {
-            self.batch.remove(&self.engine.tree, last.key());
-            stored_from = end;
-        }
-        record.stored_from = stored_from;
-        self.append(topic, record, &[]);
-        Ok(match end {
-            Offset::MAX => stored_from,
-            end => end,
-        })
-    }
-
-    /// Removes a topic and everything of it.
-    pub(super) fn remove(&mut self, topic: u64) -> Result<(), Failure> {
-        for place in self.places(topic, 0, usize::MAX)? {
-            self.batch.remove(&self.engine.tree, place.key());
-        }
-        guarded(|| {
-            for entry in self.engine.tree.prefix(record::Producer::prefix(topic)) {
-                self.batch.remove(&self.engine.tree, entry.key()?);
-            }
-            Ok(())
-        })?;
-        self.batch
-            .remove(&self.engine.tree, record::Topic::key(topic));
-        Ok(())
-    }
-
-    /// Where blocks of a topic lie, from an offset on; at most so many.
-    fn places(&self, topic: u64, from: Offset, most: usize) -> Result<Vec<Place>, Failure> {
-        let place = |first| Place { topic, first }.key();
-        guarded(|| {
-            let keys = self.engine.tree.range(place(from)..=place(Offset::MAX));
-            let places = keys.take(most).map(|entry| {
-                let key = entry.key()?;
-                Place::of_key(&key).map_err(|Damaged| damaged("a key"))
-            });
-            places.collect()
-        })
     }
 }
 

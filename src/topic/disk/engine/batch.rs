@@ -1,0 +1,132 @@
+//! Changes that the engine makes together.
+
+use std::sync::Arc;
+
+use fjall::OwnedWriteBatch;
+
+use super::{damaged, guarded, Engine, Failure, EPOCH};
+use crate::topic::disk::block::{self, Place};
+use crate::topic::disk::record;
+use crate::topic::disk::seal::Damaged;
+use crate::topic::producers::Known;
+use crate::topic::{Bounds, Offset, ProducerName};
+
+/// So many blocks of a topic are removed together.
+const TRIM_BLOCKS: usize = 10_000;
+
+/// Changes that take effect together.
+pub(in crate::topic::disk) struct Batch<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) batch: OwnedWriteBatch,
+}
+
+impl Batch<'_> {
+    /// A topic is what `record` says from now on, and its last messages are `texts`.
+    pub(in crate::topic::disk) fn append(
+        &mut self,
+        topic: u64,
+        record: &record::Topic,
+        texts: &[Arc<str>],
+    ) {
+        let mut first = record.bounds.next - texts.len() as u64;
+        for texts in block::split(texts) {
+            let place = Place { topic, first };
+            let block = block::encode(place, record.latest_time, texts);
+            self.batch.insert(&self.engine.tree, place.key(), block);
+            first += texts.len() as u64;
+        }
+        let key = record::Topic::key(topic);
+        let value = record.encode(&key);
+        self.batch.insert(&self.engine.tree, key, value);
+    }
+
+    pub(in crate::topic::disk) fn producer(
+        &mut self,
+        topic: u64,
+        name: &ProducerName,
+        known: Known,
+        seen: u64,
+    ) {
+        let key = record::Producer::key(topic, name);
+        let value = record::Producer { known, seen }.encode(&key);
+        self.batch.insert(&self.engine.tree, key, value);
+    }
+
+    pub(in crate::topic::disk) fn forget_producer(&mut self, topic: u64, name: &ProducerName) {
+        let key = record::Producer::key(topic, name);
+        self.batch.remove(&self.engine.tree, key);
+    }
+
+    pub(in crate::topic::disk) fn epoch(&mut self, epoch: u64) {
+        let value = record::encode_epoch(EPOCH, epoch);
+        self.batch.insert(&self.engine.tree, EPOCH, value);
+    }
+
+    /// Removes the blocks of a topic that end before its earliest message, and says so in `record`.
+    /// Returns the offset at which there is another to remove.
+    pub(in crate::topic::disk) fn trim(
+        &mut self,
+        topic: u64,
+        record: &mut record::Topic,
+    ) -> Result<Offset, Failure> {
+        let Bounds { earliest, next } = record.bounds;
+        let mut stored_from = record.stored_from;
+        let places = self.places(topic, stored_from, TRIM_BLOCKS)?;
+        // There may be more: then it is due again at once.
+        let mut end = match places.len() < TRIM_BLOCKS {
+            true => next,
+            false => Offset::MAX,
+        };
+        let mut held = None;
+        for place in places {
+            if place.first > earliest {
+                end = place.first;
+                break;
+            }
+            // The one before it ends where this begins.
+            if let Some(before) = held.replace(place) {
+                self.batch.remove(&self.engine.tree, Place::key(before));
+                stored_from = place.first;
+            }
+        }
+        if let (Some(last), true) = (held, earliest >= end) {
+            self.batch.remove(&self.engine.tree, last.key());
+            stored_from = end;
+        }
+        record.stored_from = stored_from;
+        self.append(topic, record, &[]);
+        Ok(match end {
+            Offset::MAX => stored_from,
+            end => end,
+        })
+    }
+
+    /// Removes a topic and everything of it.
+    pub(in crate::topic::disk) fn remove(&mut self, topic: u64) -> Result<(), Failure> {
+        for place in self.places(topic, 0, usize::MAX)? {
+            self.batch.remove(&self.engine.tree, place.key());
+        }
+        guarded(|| {
+            for entry in self.engine.tree.prefix(record::Producer::prefix(topic)) {
+                self.batch.remove(&self.engine.tree, entry.key()?);
+            }
+            Ok(())
+        })?;
+        self.batch
+            .remove(&self.engine.tree, record::Topic::key(topic));
+        Ok(())
+    }
+
+    /// Where blocks of a topic lie, from an offset on; at most so many.
+    fn places(&self, topic: u64, from: Offset, most: usize) -> Result<Vec<Place>, Failure> {
+        let place = |first| Place { topic, first }.key();
+        guarded(|| {
+            let keys = self.engine.tree.range(place(from)..=place(Offset::MAX));
+            let places = keys.take(most).map(|entry| {
+                let key = entry.key()?;
+                Place::of_key(&key).map_err(|Damaged| damaged("a key"))
+            });
+            places.collect()
+        })
+    }
+}
