@@ -132,8 +132,10 @@ fn run(dir: &Path, scale: f64, works: &[&str]) -> Result<()> {
         table.print();
     }
     if wanted("drop") {
-        let mut table =
-            Table::new("10 topics that keep 100,000 messages each, 20 times that is written");
+        let mut table = Table::new(&format!(
+            "10 topics that keep {} messages each, 20 times that is written",
+            scaled(100_000)
+        ));
         for engine in &engines {
             let dir = Scratch::new(dir, engine)?;
             table.row(
@@ -144,10 +146,10 @@ fn run(dir: &Path, scale: f64, works: &[&str]) -> Result<()> {
         table.print();
     }
     if wanted("reopen") {
-        let mut table = Table::new("Opening 10,000,000 messages in 1,000 topics");
+        let total = scaled(10_000_000);
+        let mut table = Table::new(&format!("Opening {total} messages in 1,000 topics"));
         for engine in &engines {
             let dir = Scratch::new(dir, engine)?;
-            let total = scaled(10_000_000);
             let mut cells = collect(spawn("fill", engine, &dir.0, &[&total, "0"])?)?;
             let mut open = |when: &str| -> Result<()> {
                 for (heading, value) in collect(spawn("open", engine, &dir.0, &[])?)? {
