@@ -7,6 +7,10 @@
 //! Of each of fjall's trees, `keyspaces/N`, the file `current` names the list that counts: its
 //! number and its XXH3 of 128 bits, in little-endian, and a zero for the kind of checksum. The list
 //! is the file `vNUMBER` (lsm-tree 3, `version/persist.rs`).
+//!
+//! Where it finds no journal, `NUMBER.jnl`, it begins one with batches that are numbered from 0 on,
+//! and on the next opening takes them for older than its tables, and drops them (fjall 3.1,
+//! `db.rs`).
 
 use std::fs;
 use std::path::Path;
@@ -25,9 +29,21 @@ pub(super) fn check(store: &Path) -> Result<(), Failure> {
     if !version.try_exists()? {
         return Err(wrong(&version, "is missing"));
     }
+    if !has_journal(store)? {
+        return Err(wrong(&store.join("*.jnl"), "is missing"));
+    }
     TREES
         .iter()
         .try_for_each(|tree| check_tree(&store.join("keyspaces").join(tree)))
+}
+
+fn has_journal(store: &Path) -> Result<bool, Failure> {
+    for entry in fs::read_dir(store)? {
+        if Path::new(&entry?.file_name()).extension() == Some("jnl".as_ref()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn check_tree(tree: &Path) -> Result<(), Failure> {
