@@ -13,6 +13,7 @@ mod chat;
 mod client_certificates;
 mod command_line;
 mod connections;
+mod crash;
 mod departure;
 mod disk;
 mod drain;

@@ -1,7 +1,7 @@
 //! The lines that a program prints, as they come.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::{channel, Receiver};
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,23 @@ impl Lines {
             receiver,
             seen: Vec::new(),
         }
+    }
+
+    /// The next line; None once the program has closed its end.
+    pub fn next(&mut self, limit: Duration) -> Option<String> {
+        match self.take(limit) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(e) => panic!("no line within {limit:?} ({e}); seen: {:#?}", self.seen),
+        }
+    }
+
+    /// The same, where it is no failure that none comes; what is taken is not kept.
+    pub fn take(&mut self, limit: Duration) -> Result<String, RecvTimeoutError> {
+        self.receiver.recv_timeout(limit)
     }
 
     /// The next line that `wanted` likes.
@@ -65,7 +82,7 @@ impl Lines {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {
                 Ok(line) => self.seen.push(line),
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return self.seen,
+                Err(RecvTimeoutError::Disconnected) => return self.seen,
                 Err(e) => panic!("still open ({e}); seen: {:#?}", self.seen),
             }
         }

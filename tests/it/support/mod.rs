@@ -1,13 +1,16 @@
 //! What the tests share. Every wait in it has a deadline and fails loudly.
 
+pub mod account;
 pub mod balancer;
 pub mod callers;
 pub mod certificates;
 pub mod dns;
+pub mod durable;
 pub mod envoy;
 // Shared with a benchmark.
 #[allow(dead_code)]
 pub mod http2;
+pub mod ledger;
 pub mod lines;
 pub mod process;
 pub mod raw;
@@ -15,6 +18,7 @@ pub mod relay;
 pub mod secured;
 pub mod service;
 pub mod terminal;
+pub mod texts;
 pub mod wire;
 
 use std::time::Duration;

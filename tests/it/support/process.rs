@@ -1,8 +1,12 @@
 //! The two programs as processes, and this test binary as another.
 
-use std::env;
+use std::io::Write;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use rustix::process::{getuid, kill_process, Pid, Signal};
 
 use super::lines::Lines;
 use super::PATIENCE;
@@ -30,7 +34,7 @@ impl Process {
             if let Some(status) = self.0.try_wait().expect("wait") {
                 return status;
             }
-            std::thread::park_timeout(Duration::from_millis(2));
+            thread::park_timeout(Duration::from_millis(2));
         }
         panic!("the process still runs after {limit:?}");
     }
@@ -65,6 +69,28 @@ impl Server {
     }
 
     pub fn start_with(listen: &str, args: &[&str], log: &str) -> Self {
+        Self::try_start(listen, args, log).unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    }
+
+    /// The same, or why it does not start.
+    pub fn try_start(listen: &str, args: &[&str], log: &str) -> Result<Self, Refusal> {
+        let (mut process, mut out, log) = Self::spawn(listen, args, log);
+        let Some(line) = out.next(PATIENCE) else {
+            return Err(Refusal {
+                status: process.wait(PATIENCE),
+                said: log.rest(),
+            });
+        };
+        let address = line.strip_prefix("listening on ").expect("an address");
+        Ok(Self {
+            process,
+            address: address.to_owned(),
+            log,
+        })
+    }
+
+    /// Does not wait until it listens; the lines of standard output and of the log.
+    pub fn spawn(listen: &str, args: &[&str], log: &str) -> (Process, Lines, Lines) {
         let mut process = Process::start(
             Command::new(SERVER)
                 .args(["--listen", listen])
@@ -74,15 +100,9 @@ impl Server {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped()),
         );
-        let mut out = Lines::of(process.0.stdout.take().expect("piped"));
+        let out = Lines::of(process.0.stdout.take().expect("piped"));
         let log = Lines::of(process.0.stderr.take().expect("piped"));
-        let line = out.wait_for_all(PATIENCE, &["listening on "]);
-        let address = line.trim_start_matches("listening on ").to_owned();
-        Self {
-            process,
-            address,
-            log,
-        }
+        (process, out, log)
     }
 
     /// What it holds in memory, in KiB.
@@ -102,6 +122,13 @@ impl Server {
         let digits = line.expect(what).split_whitespace().nth(1);
         digits.expect("a number").parse().expect("a number")
     }
+}
+
+/// How a server ends that does not start.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: ExitStatus,
+    pub said: Vec<String>,
 }
 
 /// What a server that does not start says, and its exit code.
@@ -138,17 +165,44 @@ pub fn tool(variable: &str) -> Command {
 
 /// Runs a program to its end, with `input` on its standard input.
 pub fn run(command: &mut Command, input: &[u8]) -> Output {
-    use std::io::Write;
-    let mut child = command
+    let child = command
         .stdin(Stdio::piped())
         .spawn()
         .expect("program starts");
+    feed(child, input)
+}
+
+fn feed(mut child: Child, input: &[u8]) -> Output {
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_vec();
     // A program that fails early does not read all of it.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().expect("wait");
     writer.join().expect("writer");
+    output
+}
+
+/// The same; fails the test when it takes too long.
+pub fn run_within(limit: Duration, command: &mut Command, input: &[u8]) -> Output {
+    let (ended, has_ended) = channel::<()>();
+    let child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("program starts");
+    let id = Pid::from_child(&child);
+    let watch = thread::spawn(move || match has_ended.recv_timeout(limit) {
+        Err(RecvTimeoutError::Timeout) => {
+            let _ = kill_process(id, Signal::KILL);
+            true
+        }
+        _ => false,
+    });
+    let output = feed(child, input);
+    drop(ended);
+    assert!(
+        !watch.join().expect("no panic"),
+        "{command:?} still runs after {limit:?}: {output:?}"
+    );
     output
 }
 
@@ -171,6 +225,35 @@ pub fn helper_on_a_network(name: &str, address: &str) -> Process {
     command.args(["--map-root-user", "--net", "sh", "-c", &set_up, "sh"]);
     command.arg(env::current_exe().expect("test binary"));
     Process::start(as_helper(&mut command, name).env("GREETER_TEST_ADDRESS", address))
+}
+
+/// The same with mounts of its own, which these commands of a shell make, and to its end. Does
+/// nothing where they are not allowed, which is told.
+pub fn run_helper_with_mounts(name: &str, mounts: &str, folder: &str, limit: Duration) {
+    let unshare = |script: &str| {
+        let mut command = Command::new("unshare");
+        // Root may mount more where it stays what it is.
+        command.args((!getuid().is_root()).then_some("--map-root-user"));
+        command.args(["--mount", "sh", "-e", "-c", script, "sh"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let allowed = run_within(PATIENCE, &mut unshare(mounts), b"");
+    if !allowed.status.success() {
+        println!("skipped {name}: no mounts here: {}", text(&allowed.stderr));
+        return;
+    }
+    let mut command = unshare(&format!("{mounts}\nexec \"$@\""));
+    command.arg(env::current_exe().expect("test binary"));
+    let helper = as_helper(&mut command, name).env("GREETER_TEST_FOLDER", folder);
+    let output = run_within(limit, helper, b"");
+    println!("{}", text(&output.stdout));
+    assert!(output.status.success(), "{name}: {}", output.status);
+}
+
+/// In such a helper: the folder that it is to use.
+pub fn helper_folder() -> String {
+    env::var("GREETER_TEST_FOLDER").expect("started by a test")
 }
 
 fn as_helper<'a>(command: &'a mut Command, name: &str) -> &'a mut Command {

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Kills a server with topics on disk so many times, with everyone at work (tests/it/crash/): fails
+# when anything that was acknowledged or seen is lost, changed or doubled.
+#
+#   scripts/crash.sh 200
+source "$(dirname "$0")/lib.sh"
+
+[[ ${1-} =~ ^[1-9][0-9]*$ ]] || die "'${1-}' is not a number of kills; usage: scripts/crash.sh KILLS"
+need_rust
+build
+say "Killing a server $1 times"
+GREETER_TEST_CRASHES=$1 cargo test --release --locked --test it -- \
+  --exact crash::a_server_that_is_killed_loses_nothing_and_takes_nothing_back --nocapture

@@ -1,0 +1,218 @@
+//! Those who follow a topic through all of it, from its first message on.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::future::{self, Either};
+use futures::StreamExt;
+use futures_timer::Delay;
+use greeter_stream::client::SubscribeOptions;
+use greeter_stream::topic::From;
+
+use super::{count, pause, Scene, LONG};
+use crate::support::ledger::Id;
+use crate::support::lines::Lines;
+use crate::support::process::{client as program, Process};
+use crate::support::within;
+
+/// Where each topic ends, once nobody publishes any more.
+pub type Ends = OnceLock<HashMap<String, usize>>;
+
+/// How often somebody who hears nothing looks whether it is over.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What somebody has seen of a topic.
+pub struct Seen {
+    who: String,
+    pub topic: String,
+    epoch: Option<String>,
+    pub ids: Vec<Id>,
+}
+
+impl Seen {
+    pub fn new(who: &str, topic: &str) -> Self {
+        Self {
+            who: format!("{who} of {topic}"),
+            topic: topic.to_owned(),
+            epoch: None,
+            ids: Vec::new(),
+        }
+    }
+
+    /// One more message, which has to be the next one; whose it is.
+    pub fn take(&mut self, scene: &Scene, epoch: &str, offset: u64, data: &str) -> Id {
+        let (who, next) = (&self.who, self.ids.len());
+        assert_eq!(offset, next as u64, "{who} misses or repeats something");
+        let life = self.epoch.get_or_insert_with(|| epoch.to_owned());
+        assert_eq!(life, epoch, "{who}, at offset {offset}");
+        let id = scene.ledger.recognise(&self.topic, data);
+        self.ids.push(id);
+        count(&scene.counts.read);
+        id
+    }
+
+    /// The same of a line that the client's program printed.
+    pub fn take_json(&mut self, scene: &Scene, line: &str) -> Id {
+        let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |key: &str| message[key].as_str().expect("a text");
+        let offset = message["offset"].as_u64().expect("a number");
+        self.take(scene, text("epoch"), offset, text("data"))
+    }
+
+    /// Whether there is more to see, as far as is known.
+    fn is_over(&self, scene: &Scene) -> bool {
+        let end = scene.ends.get().and_then(|ends| ends.get(&self.topic));
+        scene.has_failed() || end.is_some_and(|end| self.ids.len() >= *end)
+    }
+
+    /// That it saw nothing else than `log`, from its beginning on.
+    pub fn check(&self, log: &Self) {
+        let (who, length) = (&self.who, self.ids.len());
+        assert!(
+            length <= log.ids.len(),
+            "{who} saw {length} messages of {}",
+            log.ids.len()
+        );
+        let differs = (0..length).find(|&offset| self.ids[offset] != log.ids[offset]);
+        if let Some(at) = differs {
+            let (seen, now) = (self.ids[at], log.ids[at]);
+            panic!("{who} saw {seen:?} at offset {at}, where there is {now:?} now");
+        }
+        if length > 0 {
+            assert_eq!(self.epoch, log.epoch, "{who}");
+        }
+    }
+}
+
+/// `greeter-client get`, from the first message to the last, through everything that happens.
+pub fn get(scene: &Scene, topic: &str) -> Seen {
+    let mut seen = Seen::new("get", topic);
+    let args = [
+        "--wait", "get", "--topic", topic, "--from", "earliest", "--json",
+    ];
+    let mut client = Process::start(&mut program(&scene.address, &args));
+    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut tries = Tries::of(&mut client);
+    while !seen.is_over(scene) {
+        match messages.take(TICK) {
+            Ok(line) => {
+                seen.take_json(scene, &line);
+                tries.look(scene);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = client.wait(LONG);
+                panic!(
+                    "get of {topic} ended with {status}: {:#?}",
+                    tries.0.so_far()
+                );
+            }
+        }
+    }
+    seen
+}
+
+/// `greeter-client get --no-follow` again and again, from where the last one ended.
+pub fn poll(scene: &Scene, topic: &str) -> Seen {
+    let mut seen = Seen::new("get --no-follow", topic);
+    while !seen.is_over(scene) {
+        read_on(scene, &mut seen);
+        pause(fastrand::u64(0..300));
+    }
+    seen
+}
+
+/// Reads on to the present end of the topic.
+pub fn read_on(scene: &Scene, seen: &mut Seen) {
+    let from = seen.ids.len().to_string();
+    let mut args = vec!["--wait", "get", "--no-follow", "--json", "--topic"];
+    args.extend([seen.topic.as_str(), "--from", &from]);
+    let mut client = Process::start(&mut program(&scene.address, &args));
+    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut tries = Tries::of(&mut client);
+    loop {
+        match messages.take(LONG) {
+            Ok(line) => {
+                seen.take_json(scene, &line);
+                tries.look(scene);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(e) => panic!("{}: {e}", seen.who),
+        }
+    }
+    let status = client.wait(LONG);
+    let said = tries.0.so_far();
+    assert_eq!(status.code(), Some(0), "{}: {said:#?}", seen.who);
+}
+
+/// The messages as they are, without offsets: the same as `log`.
+pub fn export(scene: &Scene, log: &Seen) {
+    let topic = log.topic.as_str();
+    let args = ["get", "--topic", topic, "--from", "earliest", "--no-follow"];
+    let mut command = program(&scene.address, &args);
+    let mut client = Process::start(command.stderr(Stdio::inherit()));
+    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    for (offset, id) in log.ids.iter().enumerate() {
+        let line = messages.take(LONG).expect("more");
+        assert_eq!(
+            scene.ledger.recognise(topic, &line),
+            *id,
+            "{topic}, at offset {offset}"
+        );
+    }
+    let more = messages.take(LONG);
+    assert!(
+        matches!(more, Err(RecvTimeoutError::Disconnected)),
+        "{topic}: {more:?}"
+    );
+    assert_eq!(client.wait(LONG).code(), Some(0));
+}
+
+/// The library's subscription.
+pub fn subscribe(scene: &Scene, topic: &str) -> Seen {
+    let mut seen = Seen::new("a subscription", topic);
+    let lost = Arc::new(AtomicBool::new(false));
+    let notice = lost.clone();
+    let options = SubscribeOptions {
+        from: From::Earliest,
+        notice: Box::new(move |_, _| notice.store(true, Relaxed)),
+        ..SubscribeOptions::default()
+    };
+    let mut messages = scene.client().subscribe(super::name(topic), options);
+    while !seen.is_over(scene) {
+        let next = future::select(messages.next(), Delay::new(TICK));
+        match within(LONG, "a tick", next) {
+            Either::Left((message, _)) => {
+                let message = message.expect("it follows").expect("nothing is lost");
+                let epoch = message.epoch.to_string();
+                seen.take(scene, &epoch, message.offset, &message.data);
+                if lost.swap(false, Relaxed) {
+                    count(&scene.counts.resumes);
+                }
+            }
+            Either::Right(_) => {}
+        }
+    }
+    seen
+}
+
+/// What a client's program says on standard error: that it tries again.
+pub struct Tries(pub Lines, usize);
+
+impl Tries {
+    pub fn of(client: &mut Process) -> Self {
+        Self(Lines::of(client.0.stderr.take().expect("piped")), 0)
+    }
+
+    /// After a message: whether it has come back since the one before.
+    pub fn look(&mut self, scene: &Scene) {
+        let said = self.0.so_far().len();
+        if said > std::mem::replace(&mut self.1, said) {
+            count(&scene.counts.resumes);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A topic on disk, and the ledger of what is published to it.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use greeter_stream::client::{
+    Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions, Subscription,
+};
+use greeter_stream::stream::Status;
+use greeter_stream::topic::{From, Name, ProducerName};
+
+use super::ledger::{Id, Ledger};
+use super::texts::text;
+use super::{client_with, soon, within, PATIENCE};
+
+pub const TOPIC: &str = "t";
+
+fn topic() -> Name {
+    Name::new(TOPIC).expect("a name")
+}
+
+pub struct Account {
+    address: String,
+    pub ledger: Ledger,
+}
+
+impl Account {
+    pub fn of(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        client_with(Config {
+            servers: vec![self.address.clone()],
+            ..Config::default()
+        })
+    }
+
+    /// Publishes as `me` until the server refuses, or this many; how it refuses.
+    pub fn publish(&self, me: &str, messages: u64) -> Result<(), Status> {
+        self.publish_in_batches(me, messages, 1)
+    }
+
+    /// The same, so many at a time.
+    pub fn publish_in_batches(&self, me: &str, messages: u64, batch: u64) -> Result<(), Status> {
+        let options = PublishOptions {
+            producer: Some(ProducerName::new(me).expect("a name")),
+            resume: false,
+            ..PublishOptions::default()
+        };
+        let mut publisher = self.client().publish(topic(), options);
+        let mut next = 0;
+        while next < messages {
+            let end = messages.min(next + batch);
+            self.ledger.sending(TOPIC, me, end);
+            let sent = async {
+                for number in next..end {
+                    publisher.feed(text(me, number)).await?;
+                }
+                publisher.flush().await
+            };
+            match soon("an answer", sent) {
+                Ok(()) => self.ledger.acknowledged(me, end),
+                Err(PublishError::Ended(status)) => return Err(status),
+                Err(e) => panic!("{e}"),
+            }
+            next = end;
+        }
+        Ok(())
+    }
+
+    /// Publishes until `over`, and goes on after each failure.
+    pub fn publish_patiently(&self, me: &str, over: &AtomicBool) {
+        let options = PublishOptions {
+            producer: Some(ProducerName::new(me).expect("a name")),
+            ..PublishOptions::default()
+        };
+        let mut publisher = self.client().publish(topic(), options);
+        let mut number = 0;
+        while !over.load(Relaxed) {
+            self.ledger.sending(TOPIC, me, number + 1);
+            let sent = publisher.send(text(me, number));
+            within(3 * PATIENCE, "acknowledged", sent).expect("not lost");
+            number += 1;
+            self.ledger.acknowledged(me, number);
+            thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    pub fn subscribe(&self, from: From, follow: bool) -> Subscription {
+        let options = SubscribeOptions {
+            from,
+            follow,
+            resume: false,
+            ..SubscribeOptions::default()
+        };
+        self.client().subscribe(topic(), options)
+    }
+
+    /// What there is from `from` on.
+    pub fn read(&self, from: From) -> Vec<Id> {
+        let messages = self.subscribe(from, false).map(|message| {
+            let message = message.expect("readable");
+            self.ledger.recognise(TOPIC, &message.data)
+        });
+        soon("the log", messages.collect())
+    }
+
+    /// Reads on with a subscription until it has seen `end` messages in all.
+    pub fn follow(&self, messages: &mut Subscription, seen: &mut Vec<Id>, end: usize) {
+        while seen.len() < end {
+            let message = soon("a message", messages.next()).expect("it follows");
+            let message = message.expect("it is not interrupted");
+            assert_eq!(message.offset, seen.len() as u64);
+            seen.push(self.ledger.recognise(TOPIC, &message.data));
+        }
+    }
+
+    /// What a subscription gives until it is interrupted.
+    pub fn follow_to_the_end(&self) -> Vec<Id> {
+        let mut messages = self.subscribe(From::Earliest, true);
+        let mut seen = Vec::new();
+        loop {
+            match within(3 * PATIENCE, "a message", messages.next()) {
+                Some(Ok(message)) => {
+                    assert_eq!(message.offset, seen.len() as u64);
+                    seen.push(self.ledger.recognise(TOPIC, &message.data));
+                }
+                Some(Err(SubscribeError::Ended(_))) => return seen,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

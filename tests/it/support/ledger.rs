@@ -1,0 +1,219 @@
+//! What was sent and what was acknowledged: what the topics are held to.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::texts;
+
+/// A message: whose, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id {
+    /// By its place in the ledger.
+    producer: usize,
+    number: u64,
+}
+
+/// How much of each producer was acknowledged at some time.
+pub struct Acknowledged(Vec<u64>);
+
+#[derive(Default)]
+pub struct Ledger {
+    entries: Mutex<Entries>,
+    acknowledging: Condvar,
+}
+
+#[derive(Default)]
+struct Entries {
+    producers: Vec<Producer>,
+    by_name: HashMap<String, usize>,
+    acknowledged: u64,
+    /// Uploads whose acknowledgement is waited for.
+    under_way: usize,
+}
+
+struct Producer {
+    topic: String,
+    name: String,
+    /// So many were sent, or may have been.
+    sent: u64,
+    acknowledged: u64,
+}
+
+impl Ledger {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        // One that has failed a test has changed nothing.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before its messages up to the number `until` are sent.
+    pub fn sending(&self, topic: &str, producer: &str, until: u64) {
+        let mut entries = self.entries();
+        match entries.by_name.get(producer).copied() {
+            Some(place) => {
+                let known = &mut entries.producers[place];
+                assert_eq!(known.topic, topic, "{producer} has one topic");
+                known.sent = known.sent.max(until);
+            }
+            None => {
+                let place = entries.producers.len();
+                entries.by_name.insert(producer.to_owned(), place);
+                entries.producers.push(Producer {
+                    topic: topic.to_owned(),
+                    name: producer.to_owned(),
+                    sent: until,
+                    acknowledged: 0,
+                });
+            }
+        }
+    }
+
+    /// All of its messages up to the number `until` are acknowledged.
+    pub fn acknowledged(&self, producer: &str, until: u64) {
+        let mut entries = self.entries();
+        let place = entries.by_name[producer];
+        let known = &mut entries.producers[place];
+        assert!(
+            until <= known.sent,
+            "{producer}: {until} acknowledged, {} sent",
+            known.sent
+        );
+        let more = until.saturating_sub(known.acknowledged);
+        known.acknowledged += more;
+        entries.acknowledged += more;
+        drop(entries);
+        self.acknowledging.notify_all();
+    }
+
+    /// Runs something that waits for an acknowledgement.
+    pub fn under_way<T>(&self, send: impl FnOnce() -> T) -> T {
+        self.entries().under_way += 1;
+        let sent = send();
+        self.entries().under_way -= 1;
+        sent
+    }
+
+    /// How many publishers wait for an acknowledgement.
+    pub fn waiting(&self) -> usize {
+        self.entries().under_way
+    }
+
+    /// How many messages of this producer are acknowledged.
+    pub fn of(&self, producer: &str) -> u64 {
+        let entries = self.entries();
+        entries.producers[entries.by_name[producer]].acknowledged
+    }
+
+    /// How many messages are acknowledged.
+    pub fn total(&self) -> u64 {
+        self.entries().acknowledged
+    }
+
+    /// Waits until more than `before` are; says whether they are within `limit`.
+    pub fn wait_for_more(&self, before: u64, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut entries = self.entries();
+        while entries.acknowledged <= before {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.acknowledging.wait_timeout(entries, left);
+            entries = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Which message of `topic` this is. Fails the test if nobody has sent it there.
+    pub fn recognise(&self, topic: &str, data: &str) -> Id {
+        let shown = || data.chars().take(80).collect::<String>();
+        let Some((producer, number)) = texts::parse(data) else {
+            panic!(
+                "{topic} has {} bytes that nobody has sent: {}",
+                data.len(),
+                shown()
+            );
+        };
+        let entries = self.entries();
+        let place = entries.by_name.get(producer);
+        let place = *place.unwrap_or_else(|| panic!("{topic}: nobody is called so: {}", shown()));
+        let known = &entries.producers[place];
+        assert_eq!(
+            known.topic, topic,
+            "a message of {producer} is in another topic"
+        );
+        assert!(
+            number < known.sent,
+            "{topic}: {producer} has not sent its {number} yet"
+        );
+        Id {
+            producer: place,
+            number,
+        }
+    }
+
+    /// Whether it is a message of this producer.
+    pub fn is_of(&self, id: Id, producer: &str) -> bool {
+        self.entries().producers[id.producer].name == producer
+    }
+
+    /// The topics that messages were sent to.
+    pub fn topics(&self) -> Vec<String> {
+        let entries = self.entries();
+        let mut topics: Vec<_> = entries.producers.iter().map(|p| p.topic.clone()).collect();
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    /// How much of each producer is acknowledged now.
+    pub fn acknowledgements(&self) -> Acknowledged {
+        let producers = &self.entries().producers;
+        Acknowledged(producers.iter().map(|p| p.acknowledged).collect())
+    }
+
+    /// That a topic's log has what it has to have: of each of its producers the first so many
+    /// messages, each once and in order, with all that was acknowledged among them.
+    pub fn check(&self, topic: &str, log: &[Id]) {
+        self.check_against(topic, log, &self.acknowledgements());
+    }
+
+    /// The same where only what was `acknowledged` by some time has to be there.
+    pub fn check_against(&self, topic: &str, log: &[Id], acknowledged: &Acknowledged) {
+        let stored = self.stored(topic, log);
+        let entries = self.entries();
+        for ((producer, acknowledged), stored) in
+            entries.producers.iter().zip(&acknowledged.0).zip(stored)
+        {
+            assert!(
+                producer.topic != topic || stored >= *acknowledged,
+                "{topic}: {acknowledged} messages of {} were acknowledged, {stored} are there",
+                producer.name
+            );
+        }
+    }
+
+    /// How many messages of a topic's log were acknowledged and are not there.
+    pub fn missing(&self, topic: &str, log: &[Id]) -> u64 {
+        let stored = self.stored(topic, log);
+        let all = self.acknowledgements().0.into_iter().zip(stored);
+        all.map(|(acknowledged, stored)| acknowledged.saturating_sub(stored))
+            .sum()
+    }
+
+    /// How many messages of each producer a log has, which have to be its first ones, in order.
+    fn stored(&self, topic: &str, log: &[Id]) -> Vec<u64> {
+        let entries = self.entries();
+        let mut next = vec![0; entries.producers.len()];
+        for (offset, id) in log.iter().enumerate() {
+            let expected = &mut next[id.producer];
+            let producer = &entries.producers[id.producer].name;
+            assert_eq!(
+                id.number, *expected,
+                "{topic}: of {producer}, at offset {offset}"
+            );
+            *expected += 1;
+        }
+        next
+    }
+}
