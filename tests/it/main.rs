@@ -38,5 +38,6 @@ mod token_file;
 mod topic_limits;
 mod topic_model;
 mod topics;
+mod torn;
 mod vanished;
 mod walk_throughs;

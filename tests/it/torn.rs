@@ -1,0 +1,441 @@
+//! Files of topics that are cut, changed or gone: what a server then tells is the beginning of what
+//! there was, or an error, and never anything else.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fmt, thread};
+
+use fastrand::Rng;
+use futures::{SinkExt, StreamExt};
+use greeter_stream::client::{PublishError, PublishOptions, SubscribeError, SubscribeOptions};
+use greeter_stream::stream::Status;
+use greeter_stream::topic::{From, Name, ProducerName};
+use grpcio::RpcStatusCode;
+
+use crate::support::certificates::Folder;
+use crate::support::durable::{without_panics, Durable, KEEP_ALL};
+use crate::support::process::Server;
+use crate::support::texts::text_of;
+use crate::support::{client, soon, PATIENCE};
+
+/// How many times; the environment's `GREETER_TEST_TORN` says otherwise.
+const TRIALS: u64 = 30;
+
+const TOPICS: [&str; 4] = ["a", "b/c", "large", "late"];
+
+/// What is written where something was.
+const PAGE: u64 = 4096;
+
+/// What is done to a file.
+enum Damage {
+    Cut {
+        at: u64,
+    },
+    /// A bit of it.
+    Flip {
+        at: u64,
+        bit: u8,
+    },
+    /// A page of zeros.
+    Zero {
+        at: u64,
+    },
+    /// Zeros from there to the end: what a file system may show that grew the file and lost its
+    /// contents.
+    ZeroTail {
+        at: u64,
+    },
+    Delete,
+}
+
+impl Damage {
+    fn random(length: u64, random: &mut Rng) -> Self {
+        let at = random.u64(0..length);
+        match random.u8(0..5) {
+            0 => Self::Cut { at },
+            1 => Self::Flip {
+                at,
+                bit: random.u8(0..8),
+            },
+            2 => Self::Zero {
+                at: at / PAGE * PAGE,
+            },
+            3 => Self::ZeroTail { at },
+            _ => Self::Delete,
+        }
+    }
+
+    fn inflict(&self, file: &Path) {
+        if let Self::Delete = self {
+            return fs::remove_file(file).expect("removed");
+        }
+        let open = OpenOptions::new().read(true).write(true).open(file);
+        let file = open.expect("a file");
+        let length = file.metadata().expect("a file").len();
+        let zero = |at: u64, count: u64| {
+            let zeros = vec![0; count.min(length - at) as usize];
+            file.write_all_at(&zeros, at).expect("written");
+        };
+        match *self {
+            Self::Cut { at } => file.set_len(at).expect("cut"),
+            Self::Flip { at, bit } => {
+                let mut byte = [0];
+                file.read_exact_at(&mut byte, at).expect("read");
+                file.write_all_at(&[byte[0] ^ 1 << bit], at)
+                    .expect("written");
+            }
+            Self::Zero { at } => zero(at, PAGE),
+            Self::ZeroTail { at } => zero(at, length),
+            Self::Delete => {}
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut { at } => write!(f, "cut at {at}"),
+            Self::Flip { at, bit } => write!(f, "bit {bit} of byte {at} flipped"),
+            Self::Zero { at } => write!(f, "zeros for the page at {at}"),
+            Self::ZeroTail { at } => write!(f, "zeros from {at} on"),
+            Self::Delete => f.write_str("deleted"),
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Outcomes {
+    refused: u64,
+    whole: u64,
+    /// Topics end early.
+    shortened: u64,
+    /// Reading ends with an error.
+    errors: u64,
+    /// Publishing does.
+    read_only: u64,
+}
+
+fn name(topic: &str) -> Name {
+    Name::new(topic).expect("a name")
+}
+
+/// All files in a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files.extend(self::files(&path)),
+            false => files.push(path),
+        }
+    }
+    // The order of a folder is not the same twice.
+    files.sort();
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        match path.is_dir() {
+            true => copy(&path, &to),
+            false => drop(fs::copy(&path, &to).expect("copied")),
+        }
+    }
+}
+
+fn length(file: &Path) -> u64 {
+    File::open(file)
+        .and_then(|f| f.metadata())
+        .expect("a file")
+        .len()
+}
+
+/// Any file that has something in it, or, as often, the one of any byte.
+fn pick(files: &[PathBuf], random: &mut Rng) -> usize {
+    let lengths: Vec<_> = files.iter().map(|file| length(file)).collect();
+    loop {
+        let file = match random.bool() {
+            true => random.usize(..files.len()),
+            false => {
+                let mut byte = random.u64(..lengths.iter().sum::<u64>());
+                let holds = |length: &u64| {
+                    let holds = byte < *length;
+                    byte = byte.saturating_sub(*length);
+                    holds
+                };
+                lengths.iter().position(holds).unwrap_or_default()
+            }
+        };
+        if lengths[file] > 0 {
+            return file;
+        }
+    }
+}
+
+fn message(topic: &str, producer: &str, number: u64) -> String {
+    let length = if topic == "large" { 20_000 } else { 50 };
+    text_of(producer, number, length)
+}
+
+/// Publishes messages as `producer` with a number each from 0 on; the offset of the first.
+fn publish(address: &str, topic: &str, producer: &str, count: u64) -> Result<u64, Status> {
+    let options = PublishOptions {
+        producer: Some(ProducerName::new(producer).expect("a name")),
+        resume: false,
+        ..PublishOptions::default()
+    };
+    let mut publisher = client(address).publish(name(topic), options);
+    let ended = |e| match e {
+        PublishError::Ended(status) => status,
+        e => panic!("{e}"),
+    };
+    for number in 0..count {
+        soon("taken", publisher.feed(message(topic, producer, number))).map_err(ended)?;
+    }
+    soon("acknowledged", publisher.close()).map_err(ended)?;
+    let published = publisher.published().expect("acknowledged");
+    Ok(published.first.expect("stored"))
+}
+
+/// A topic's messages, each with its offset.
+type Log = Vec<(u64, String)>;
+
+/// What a topic has from `from` on, each message at its offset, and how it ends.
+fn read(address: &str, topic: &str, from: From) -> (Log, Result<(), Status>) {
+    let options = SubscribeOptions {
+        from,
+        follow: false,
+        resume: false,
+        ..SubscribeOptions::default()
+    };
+    let mut messages = client(address).subscribe(name(topic), options);
+    let mut seen = Vec::new();
+    loop {
+        match soon("a message", messages.next()) {
+            None => return (seen, Ok(())),
+            Some(Ok(message)) => seen.push((message.offset, message.data)),
+            Some(Err(SubscribeError::Ended(status))) => return (seen, Err(status)),
+            Some(Err(e)) => panic!("{topic}: {e}"),
+        }
+    }
+}
+
+/// Waits until the store has written down in other files what was in its journal.
+fn until_there_are_tables(folder: &Path) {
+    let begun = Instant::now();
+    let is_table = |file: &PathBuf| file.parent().is_some_and(|f| f.ends_with("1/tables"));
+    while !files(folder).iter().any(is_table) {
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", files(folder));
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A folder of some MB as a server leaves it that was killed, twice, at work; what is in it.
+fn fill(folder: &str) -> Vec<Log> {
+    let mut server = Durable::start(folder, &KEEP_ALL);
+    let address = server.address.clone();
+    for life in 0..2 {
+        for round in 0..20 {
+            let publish = |topic: &str, count| {
+                let producer = format!("{life}-{round}-{topic}");
+                publish(&address, topic, &producer, count).expect("stored");
+            };
+            publish("a", 500);
+            publish("b/c", 10);
+            publish("large", 50);
+            if life == 1 {
+                publish("late", 5);
+            }
+        }
+        thread::scope(|scope| {
+            let publish = || publish(&address, "large", &format!("{life}-cut"), 2_000);
+            let cut = scope.spawn(publish);
+            let options = SubscribeOptions::default();
+            let mut messages = client(&address).subscribe(name("large"), options);
+            soon("the first of them", messages.next());
+            server.kill();
+            cut.join().expect("no panic").expect_err("it was killed");
+        });
+        server.start_again();
+    }
+    until_there_are_tables(Path::new(folder));
+    let there = TOPICS.map(|topic| {
+        let (messages, end) = read(&address, topic, From::Earliest);
+        assert_eq!(end, Ok(()), "{topic}");
+        messages
+    });
+    server.kill();
+    there.into()
+}
+
+/// A server on a damaged folder, or why it does not start.
+fn start(folder: &str) -> Result<Server, String> {
+    let args = [&["--data", folder], &KEEP_ALL[..]].concat();
+    Server::try_start("127.0.0.1:0", &args, "warn").map_err(|refusal| {
+        let said = refusal.said.join("\n");
+        assert_eq!(refusal.status.code(), Some(1), "{said}");
+        assert!(
+            !said.contains("panicked") && said.contains(folder),
+            "{said}"
+        );
+        said
+    })
+}
+
+/// Ends a server that is to run until then.
+fn kill(mut server: Server) {
+    let ended = server.process.0.try_wait().expect("a process");
+    server.process.0.kill().expect("killed");
+    let log = without_panics(server.log);
+    assert_eq!(ended, None, "{log:#?}");
+}
+
+/// What comes of a damaged folder whose topics were `truth`.
+fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
+    let server = match start(folder) {
+        Ok(server) => server,
+        Err(said) => {
+            println!("  {said}");
+            outcomes.refused += 1;
+            return;
+        }
+    };
+    let (mut shortened, mut failed, mut read_only) = (false, false, false);
+    let mut now = Vec::new();
+    for (topic, truth) in TOPICS.iter().zip(truth) {
+        let (mut seen, end) = read(&server.address, topic, From::Earliest);
+        let pairs = seen.iter().zip(truth);
+        let right = pairs.take_while(|(seen, truth)| seen == truth).count();
+        assert_eq!(
+            right,
+            seen.len(),
+            "{topic} tells what was not there, at offset {right}"
+        );
+        shortened |= seen.len() < truth.len();
+        if let Err(status) = &end {
+            println!("  {topic} after {right} of {}: {status}", truth.len());
+            is_clear(status);
+            failed = true;
+        }
+        let producer = format!("new-{}", topic.replace('/', "."));
+        match publish(&server.address, topic, &producer, 10) {
+            Ok(first) => {
+                let new: Log = (0..10)
+                    .map(|n| (first + n, message(topic, &producer, n)))
+                    .collect();
+                let tail = read(&server.address, topic, From::Offset(first, None));
+                assert_eq!(tail, (new.clone(), Ok(())), "{topic}");
+                if end.is_ok() {
+                    assert_eq!(first, seen.len() as u64, "{topic} goes on elsewhere");
+                    seen.extend(new);
+                }
+            }
+            Err(status) => {
+                println!("  publishing to {topic}: {status}");
+                is_clear(&status);
+                read_only = true;
+            }
+        }
+        now.push((topic, seen, end));
+    }
+    kill(server);
+    outcomes.whole += u64::from(!(shortened || failed || read_only));
+    outcomes.shortened += u64::from(shortened && !failed);
+    outcomes.errors += u64::from(failed);
+    outcomes.read_only += u64::from(read_only);
+
+    // What it told it tells again in its next life.
+    let server = start(folder).unwrap_or_else(|said| panic!("it started once: {said}"));
+    for (topic, seen, end) in now {
+        let (again, end_again) = read(&server.address, topic, From::Earliest);
+        assert!(
+            again == seen,
+            "{topic}: {} messages, then {}",
+            seen.len(),
+            again.len()
+        );
+        assert_eq!(
+            end_again.is_ok(),
+            end.is_ok(),
+            "{topic}: {end:?}, then {end_again:?}"
+        );
+    }
+    kill(server);
+}
+
+/// That a status is one that says what is wrong.
+fn is_clear(status: &Status) {
+    let codes = [RpcStatusCode::UNAVAILABLE, RpcStatusCode::DATA_LOSS];
+    assert!(codes.contains(&status.code()), "{status}");
+}
+
+/// Does the damage to a copy of the folder.
+fn try_on_a_copy(scene: &Scene, file: &Path, damage: &Damage, outcomes: &mut Outcomes) {
+    let copied = scene.folder.path("copy");
+    copy(Path::new(&scene.whole), Path::new(&copied));
+    let file = file.strip_prefix(&scene.whole).expect("inside");
+    println!("{}: {damage}", file.display());
+    damage.inflict(&Path::new(&copied).join(file));
+    trial(&copied, &scene.truth, outcomes);
+    fs::remove_dir_all(&copied).expect("removed");
+}
+
+struct Scene {
+    folder: Folder,
+    /// What a server left that was killed.
+    whole: String,
+    files: Vec<PathBuf>,
+    /// What is in it.
+    truth: Vec<Log>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = Folder::new();
+        let whole = folder.path("whole");
+        let truth = fill(&whole);
+        let files = files(Path::new(&whole));
+        let bytes = files.iter().map(|file| length(file)).sum::<u64>();
+        println!("{bytes} bytes in {} files", files.len());
+        Self {
+            folder,
+            whole,
+            files,
+            truth,
+        }
+    }
+}
+
+#[test]
+fn damaged_files_never_tell_anything_else_than_what_there_was() {
+    let number = |variable| {
+        env::var(variable)
+            .ok()
+            .map(|n| n.parse().expect("a number"))
+    };
+    let trials = number("GREETER_TEST_TORN").unwrap_or(TRIALS);
+    let seed = number("GREETER_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("GREETER_TEST_SEED={seed}");
+    let scene = Scene::new();
+    let mut outcomes = Outcomes::default();
+    for file in &scene.files {
+        for damage in [Damage::Delete, Damage::Cut { at: 0 }] {
+            try_on_a_copy(&scene, file, &damage, &mut outcomes);
+        }
+    }
+    println!("each file gone or empty: {outcomes:?}");
+    let mut outcomes = Outcomes::default();
+    let mut random = Rng::with_seed(seed);
+    for _ in 0..trials {
+        let file = &scene.files[pick(&scene.files, &mut random)];
+        let damage = Damage::random(length(file), &mut random);
+        try_on_a_copy(&scene, file, &damage, &mut outcomes);
+    }
+    println!("{trials} trials: {outcomes:?}");
+}
