@@ -21,6 +21,7 @@ mod ends;
 mod envoy;
 mod fairness;
 mod fan_out;
+mod full_disk;
 mod health;
 mod identity;
 mod interop;

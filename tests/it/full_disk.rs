@@ -1,0 +1,209 @@
+//! A disk that is full or fails, and folders that no server can use.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use greeter_stream::topic::From;
+use grpcio::RpcStatusCode;
+use rustix::process::{getrlimit, prlimit, Pid, Resource, Rlimit};
+
+use crate::support::account::{Account, TOPIC};
+use crate::support::certificates::Folder;
+use crate::support::durable::{Durable, KEEP_ALL};
+use crate::support::process::{helper_folder, run_helper_with_mounts, Server};
+use crate::support::PATIENCE;
+
+/// How soon the server has to notice that it can write again.
+const NOTICED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Nothing more is to be published when it is gone, also where the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// A disk that fails, and then works again: who publishes is refused, who follows is served, and
+/// nothing that was acknowledged is lost.
+fn fails_and_works_again(
+    server: &mut Durable,
+    folder: &str,
+    fail: impl FnOnce(&mut Durable),
+    mend: impl FnOnce(&mut Durable),
+) {
+    let account = &Account::of(&server.address);
+    account.publish("before", 200).expect("it works");
+    let (mut follower, mut seen) = (account.subscribe(From::Earliest, true), Vec::new());
+    account.follow(&mut follower, &mut seen, 200);
+
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let patient = scope.spawn(|| account.publish_patiently("patient", &over));
+        let over = Over(&over);
+        assert!(account.ledger.wait_for_more(200, PATIENCE), "it works");
+        fail(server);
+        let status = account.publish("impatient", 100_000).expect_err("it fails");
+        assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
+        let why = format!("topics in {folder} cannot be ");
+        assert!(status.message().contains(&why), "{status}");
+        // Those who come now are told the same, at once, unless a last message just fits.
+        for n in 0..5 {
+            let begun = Instant::now();
+            let status = account
+                .publish(&format!("late-{n}"), 1_000)
+                .expect_err("it fails");
+            assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
+            assert!(status.message().contains(&why), "{status}");
+            assert!(begun.elapsed() < NOTICED_WITHIN, "{:?}", begun.elapsed());
+        }
+        // What is there is read on, by those who follow and by those who come.
+        let there = account.read(From::Earliest);
+        account.ledger.check(TOPIC, &there);
+        account.follow(&mut follower, &mut seen, there.len());
+        assert_eq!(seen, there);
+        let (_, last) = there.split_at(there.len() - 100);
+        let read = account.read(From::Offset(there.len() as u64 - 100, None));
+        assert!(read.starts_with(last), "{read:?}, not {last:?}");
+
+        mend(server);
+        let begun = Instant::now();
+        for n in 0.. {
+            match account.publish(&format!("again-{n}"), 10) {
+                Ok(()) => break,
+                Err(status) => assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}"),
+            }
+            assert!(
+                begun.elapsed() < NOTICED_WITHIN,
+                "it does not notice that it can write"
+            );
+            thread::park_timeout(Duration::from_millis(50));
+        }
+        println!("publishing works again after {:?}", begun.elapsed());
+        // It tries again within five seconds.
+        let before = account.ledger.of("patient");
+        while account.ledger.of("patient") == before {
+            assert!(begun.elapsed() < PATIENCE, "whoever waits is served again");
+            thread::park_timeout(Duration::from_millis(50));
+        }
+        drop(over);
+        patient.join().expect("no panic");
+    });
+
+    let there = account.read(From::Earliest);
+    account.ledger.check(TOPIC, &there);
+    account.follow(&mut follower, &mut seen, there.len());
+    assert_eq!(seen, there);
+    drop(follower);
+    let log = server.server().log.so_far();
+    let told = log.iter().filter(|line| line.contains(folder)).count();
+    // Once when it fails, and once when it works again: not for each who is refused.
+    assert!((2..20).contains(&told), "{log:#?}");
+
+    server.kill();
+    server.start_again();
+    assert_eq!(account.read(From::Earliest), there);
+    account.publish("after", 10).expect("it works");
+}
+
+#[test]
+fn a_full_disk_refuses_publishers_until_there_is_room() {
+    let folder = Folder::new();
+    let disk = folder.path("disk");
+    let mounts = format!("mkdir -p {disk}; mount -t tmpfs -o size=64m tmpfs {disk}");
+    let name = "full_disk::a_small_disk";
+    run_helper_with_mounts(name, &mounts, &disk, 5 * PATIENCE);
+}
+
+#[test]
+#[ignore = "a helper process of another test"]
+fn a_small_disk() {
+    let disk = helper_folder();
+    let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
+    let mut server = Durable::start(&data, &KEEP_ALL);
+    let fill = |_: &mut Durable| {
+        let mut file = File::create(&ballast).expect("room");
+        while file.write_all(&[1; 4096]).is_ok() {}
+        // What is left for the server.
+        file.set_len(file.metadata().expect("a file").len() - (1 << 20))
+            .expect("shorter");
+    };
+    let make_room = |_: &mut Durable| fs::remove_file(&ballast).expect("removed");
+    fails_and_works_again(&mut server, &data, fill, make_room);
+}
+
+#[test]
+fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let mut server = Durable::start(&data, &KEEP_ALL);
+    let usual = getrlimit(Resource::Fsize);
+    let limit = |server: &mut Durable, limit| {
+        // No file may become longer than that: what goes beyond is EFBIG.
+        let process = Pid::from_child(&server.server().process.0);
+        prlimit(Some(process), Resource::Fsize, limit).expect("limited");
+    };
+    let few = Rlimit {
+        current: Some(4096),
+        ..usual
+    };
+    let fail = |server: &mut Durable| limit(server, few);
+    let mend = |server: &mut Durable| limit(server, usual);
+    fails_and_works_again(&mut server, &data, fail, mend);
+}
+
+/// That a server does not start with its topics in `folder`, and that it says so.
+fn refuses(folder: &str, why: &[&str]) {
+    let refusal = match Server::try_start("127.0.0.1:0", &["--data", folder], "warn") {
+        Err(refusal) => refusal,
+        Ok(_) => panic!("it starts with {folder}"),
+    };
+    let said = refusal.said.join("\n");
+    println!("{said}");
+    assert_eq!(refusal.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("greeter-server: "), "{said}");
+    assert!(said.contains(folder), "{said}");
+    for why in why {
+        assert!(said.contains(why), "{why}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_is_used_by_one_server_at_a_time() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let mut server = Durable::start(&data, &[]);
+    refuses(&data, &["another"]);
+    server.kill();
+    server.start_again();
+}
+
+#[test]
+fn a_file_is_no_folder() {
+    let folder = Folder::new();
+    refuses(&folder.write("file", "text"), &[]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    Durable::start(&data, &[]).stop();
+    let mounts = format!("mount --bind {data} {data}; mount -o remount,bind,ro {data}");
+    let name = "full_disk::a_read_only_folder";
+    run_helper_with_mounts(name, &mounts, &data, PATIENCE);
+}
+
+#[test]
+#[ignore = "a helper process of another test"]
+fn a_read_only_folder() {
+    let data = helper_folder();
+    assert!(fs::write(Path::new(&data).join("file"), "text").is_err());
+    refuses(&data, &[]);
+    refuses(&format!("{data}/new"), &[]);
+}
