@@ -27,6 +27,7 @@ mod identity;
 mod interop;
 mod limits;
 mod malformed;
+mod power_cut;
 mod reflection;
 mod resume;
 mod servers;

@@ -1,0 +1,188 @@
+//! A machine that loses power: of a file system only what was synced is there afterwards.
+//!
+//! The power of an ext4 file system is cut with its ioctl EXT4_IOC_SHUTDOWN, with the flag that
+//! leaves the journal as it is on the disk (linux/fs/ext4/ext4.h: `_IOR('X', 125, __u32)`, 2).
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use greeter_stream::topic::From;
+
+use crate::support::account::{Account, TOPIC};
+use crate::support::certificates::Folder;
+use crate::support::durable::{Durable, KEEP_ALL};
+use crate::support::ledger::{Acknowledged, Id};
+use crate::support::process::{helper_folder, run_helper_with_mounts, run_within, text, Process};
+use crate::support::PATIENCE;
+
+/// How often; the environment's `GREETER_TEST_CUTS` says otherwise.
+const CUTS: u64 = 5;
+
+const PUBLISHERS: u64 = 4;
+
+const SHUT_DOWN: &str = "
+import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
+
+/// A file system in a file.
+struct Disk {
+    /// Where it is mounted; its file is beside that.
+    path: String,
+}
+
+impl Disk {
+    /// Makes it and mounts it, as commands of a shell.
+    fn make(path: &str) -> String {
+        let image = format!("{path}.image");
+        format!(
+            "truncate -s 2G {image}; mkfs.ext4 -q -F {image}; mkdir -p {path}; \
+             mount -o loop {image} {path}"
+        )
+    }
+
+    fn cut_power(&self) {
+        succeed(&["python3", "-c", SHUT_DOWN, &self.path]);
+    }
+
+    fn restore_power(&self) {
+        succeed(&["umount", &self.path]);
+        let image = format!("{}.image", self.path);
+        succeed(&["mount", "-o", "loop", &image, &self.path]);
+    }
+}
+
+fn succeed(command: &[&str]) {
+    let mut program = Command::new(command[0]);
+    program
+        .args(&command[1..])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let output = run_within(PATIENCE, &mut program, b"");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        text(&output.stderr)
+    );
+}
+
+/// Publishes and reads at full speed, and cuts the power some time after the first
+/// acknowledgement; what a reader saw, and what was acknowledged so long `before` the cut.
+fn live_and_die(
+    disk: &Disk,
+    server: &mut Durable,
+    account: &Account,
+    cut: u64,
+    before: Duration,
+) -> (Vec<Id>, Acknowledged) {
+    thread::scope(|scope| {
+        let total = account.ledger.total();
+        for publisher in 0..PUBLISHERS {
+            let name = format!("{cut}-{publisher}");
+            let batch = [1, 10, 100, 1000][publisher as usize % 4];
+            scope.spawn(move || account.publish_in_batches(&name, u64::MAX, batch));
+        }
+        let reader = scope.spawn(|| account.follow_to_the_end());
+        assert!(account.ledger.wait_for_more(total, PATIENCE), "it works");
+        thread::sleep(Duration::from_millis(fastrand::u64(1..500)));
+        let acknowledged = account.ledger.acknowledgements();
+        thread::sleep(before);
+        // A sync that is under way in that moment may be said to be done, and is not: so there is
+        // none.
+        stop(&server.server().process);
+        disk.cut_power();
+        server.kill();
+        (reader.join().expect("no panic"), acknowledged)
+    })
+}
+
+/// Stops all of a process's threads where they are, those in a system call at its end.
+fn stop(process: &Process) {
+    process.signal("STOP");
+    let threads = format!("/proc/{}/task", process.0.id());
+    let is_stopped = |thread: fs::DirEntry| {
+        let state = fs::read_to_string(thread.path().join("stat")).expect("a thread");
+        // After the name, which is in brackets.
+        state.rsplit(") ").next().expect("a state").starts_with('T')
+    };
+    let begun = Instant::now();
+    while !fs::read_dir(&threads)
+        .expect("a process")
+        .all(|thread| is_stopped(thread.expect("a thread")))
+    {
+        assert!(begun.elapsed() < PATIENCE, "it does not stop");
+        thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+fn cuts() -> u64 {
+    env::var("GREETER_TEST_CUTS").map_or(CUTS, |n| n.parse().expect("a number"))
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_power_was_lost() {
+    let folder = Folder::new();
+    let limit = PATIENCE * 3 + Duration::from_secs(10) * cuts() as u32;
+    for name in ["power_cut::synced_always", "power_cut::synced_in_time"] {
+        let disk = folder.path("disk");
+        run_helper_with_mounts(name, &Disk::make(&disk), &disk, limit);
+    }
+}
+
+#[test]
+#[ignore = "a helper process of another test"]
+fn synced_always() {
+    let disk = Disk {
+        path: helper_folder(),
+    };
+    let data = format!("{}/data", disk.path);
+    let mut server = Durable::start(&data, &KEEP_ALL);
+    let account = &Account::of(&server.address);
+    for cut in 0..cuts() {
+        let (seen, _) = live_and_die(&disk, &mut server, account, cut, Duration::ZERO);
+        disk.restore_power();
+        server.start_again();
+        let there = account.read(From::Earliest);
+        account.ledger.check(TOPIC, &there);
+        assert!(there.starts_with(&seen), "somebody saw what is not there");
+        println!(
+            "cut {cut}: {} acknowledged, {} seen, {} there",
+            account.ledger.total(),
+            seen.len(),
+            there.len()
+        );
+    }
+}
+
+#[test]
+#[ignore = "a helper process of another test"]
+fn synced_in_time() {
+    const TIME: Duration = Duration::from_millis(100);
+    // What a sync may take.
+    const SYNCED_WITHIN: Duration = Duration::from_millis(400);
+    let disk = Disk {
+        path: helper_folder(),
+    };
+    let (mut lost, mut cut) = (0, 0);
+    // Until something is lost, else it was no power cut.
+    while cut < cuts() || lost == 0 {
+        assert!(cut < cuts() + 20, "nothing that was not synced was lost");
+        let data = format!("{}/data-{cut}", disk.path);
+        let flags = [&KEEP_ALL[..], &["--sync", "100ms"]].concat();
+        let mut server = Durable::start(&data, &flags);
+        let account = &Account::of(&server.address);
+        let before = TIME + SYNCED_WITHIN;
+        let (_, acknowledged) = live_and_die(&disk, &mut server, account, cut, before);
+        disk.restore_power();
+        server.start_again();
+        let there = account.read(From::Earliest);
+        account.ledger.check_against(TOPIC, &there, &acknowledged);
+        let missing = account.ledger.missing(TOPIC, &there);
+        lost += missing;
+        println!(
+            "cut {cut}: {} acknowledged, of these {missing} not there",
+            account.ledger.total()
+        );
+        cut += 1;
+    }
+}
