@@ -12,7 +12,16 @@
 #[allow(dead_code)]
 #[path = "../../tests/it/support/http2.rs"]
 mod http2;
+#[path = "../support/median.rs"]
+mod median;
 mod naive;
+#[allow(dead_code)]
+#[path = "../support/numbered.rs"]
+mod numbered;
+// Shared with `greeter-client bench`.
+#[allow(dead_code)]
+#[path = "../../src/client/command/bench/process.rs"]
+mod process;
 mod subscriber;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -20,7 +29,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use clap::{Parser, ValueEnum};
 use futures::{channel::oneshot, stream};
@@ -29,6 +38,10 @@ use greeter_stream::server::{Config, Server};
 use greeter_stream::service::PUT_STREAM;
 use greeter_stream::stream::{client, Queues, Status};
 use grpcio::{CallOption, ChannelBuilder, MetadataBuilder};
+
+use median::Median;
+use numbered::DIGITS;
+use process::{Process, Usage};
 
 /// The name of the topic.
 const TOPIC: &str = "fan-out";
@@ -126,29 +139,29 @@ fn round(hub: Hub, args: &Args) -> Round {
         })
         .collect();
     started.wait();
-    let (cpu, begun) = (server.cpu(), Instant::now());
+    let (before, begun) = (server.usage(), Instant::now());
     publish(server.address, 1..messages);
     for reader in readers {
         let read = reader.join().expect("a subscriber panicked");
         read.expect("every subscriber sees every message in order");
     }
-    let (cpu, took) = (server.cpu() - cpu, begun.elapsed());
+    let (after, took) = (server.usage(), begun.elapsed());
     let delivered = (messages - 1) as f64 * subscribers as f64;
     Round {
         rate: delivered / took.as_secs_f64(),
-        cpu: cpu.as_secs_f64() * 1e6 / delivered,
-        memory: server.peak_memory(),
+        cpu: (after.cpu - before.cpu).as_secs_f64() * 1e6 / delivered,
+        memory: after.peak_memory as f64 / f64::from(1 << 20),
     }
 }
 
-/// Publishes messages whose texts are their numbers.
+/// Publishes messages as [`numbered::Numbered`] has them.
 fn publish(address: SocketAddr, numbers: std::ops::Range<u64>) {
     let queues = Queues::start("publisher", 1);
     let channel = ChannelBuilder::new(queues.env()).connect(&address.to_string());
     let caller = grpcio::Client::new(channel);
     let messages = stream::iter(numbers.map(|n| {
         Ok::<_, Status>(StreamReqData {
-            data: subscriber::text(n),
+            data: format!("{n:0DIGITS$}"),
             ..Default::default()
         })
     }));
@@ -186,24 +199,9 @@ impl Served {
         Self { process, address }
     }
 
-    /// The processor time that the process has used.
-    fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("Linux");
-        let nanoseconds = tasks.map(|task| {
-            let path = task.expect("a thread").path().join("schedstat");
-            let text = fs::read_to_string(path).unwrap_or_default();
-            let first = text.split(' ').next().and_then(|n| n.parse().ok());
-            first.unwrap_or(0)
-        });
-        Duration::from_nanos(nanoseconds.sum())
-    }
-
-    fn peak_memory(&self) -> f64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = fs::read_to_string(path).expect("Linux");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-        kib.expect("VmHWM in KiB") / 1024.0
+    fn usage(&self) -> Usage {
+        let usage = Process(self.process.id()).usage();
+        usage.expect("the server runs")
     }
 }
 
@@ -242,7 +240,5 @@ fn serve(hub: Hub) {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    Median::of(values.collect()).expect("rounds").median
 }

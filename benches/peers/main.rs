@@ -11,19 +11,25 @@
 #[allow(dead_code)]
 #[path = "../../tests/it/support/certificates.rs"]
 mod certificates;
+#[path = "../support/median.rs"]
+mod median;
 mod plot;
+#[allow(dead_code)]
+#[path = "../support/server.rs"]
+mod server;
 mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use clap::Parser;
 use serde_json::Value;
 
 use certificates::{Certificate, Folder};
+use server::Server;
 
 /// Measures servers of the same contract in turn.
 #[derive(Parser)]
@@ -175,51 +181,19 @@ fn main() {
 /// One load on a new process of one server.
 fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
     let [server_flags, client_flags] = &target.flags;
-    let server = Server::start(&target.program, server_flags)?;
+    let server = Server::start(&target.program, server_flags, Stdio::null());
+    let server = server.map_err(|e| e.to_string())?;
     let output = Command::new(env!("CARGO_BIN_EXE_greeter-client"))
         .args(["--server", &server.address])
         .args(client_flags)
         .arg("bench")
         .args(flags.split(' '))
         .args(["--duration", &args.duration, "--warmup", &args.warmup])
-        .args(["--json", "--pid", &server.process.id().to_string()])
+        .args(["--json", "--pid", &server.id().to_string()])
         .output()
         .map_err(|e| e.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())
-}
-
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(program: &PathBuf, flags: &[String]) -> Result<Self, String> {
-        let failed = |e| format!("{}: {e}", program.display());
-        let mut process = Command::new(program)
-            .args(["--listen", "127.0.0.1:0"])
-            .args(flags)
-            .env("RUST_LOG", "off")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let mut line = String::new();
-        let output = process.stdout.take().ok_or("no output")?;
-        BufReader::new(output)
-            .read_line(&mut line)
-            .map_err(failed)?;
-        let address = line.trim().trim_start_matches("listening on ").to_owned();
-        Ok(Self { process, address })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

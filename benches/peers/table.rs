@@ -1,9 +1,10 @@
-//! Medians of what was measured.
+//! The table of what was measured.
 
 use std::fmt;
 
 use serde_json::Value;
 
+use super::median::Median;
 use super::Reports;
 
 /// A figure of a report: its name in the table, and where it is in the JSON.
@@ -20,14 +21,6 @@ pub struct Table {
     pub servers: Vec<String>,
     /// By load, figure and server.
     cells: Vec<Vec<Vec<Option<Median>>>>,
-}
-
-/// Of the rounds of one load on one server.
-#[derive(Clone, Copy, Debug)]
-pub struct Median {
-    pub median: f64,
-    least: f64,
-    most: f64,
 }
 
 impl Table {
@@ -77,32 +70,6 @@ fn value(report: &Value, figure: usize) -> Option<f64> {
             _ => Some(number(path)? / 1e3),
         },
         path => number(path),
-    }
-}
-
-impl Median {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        Some(Self {
-            median: *values.get(values.len() / 2)?,
-            least: *values.first()?,
-            most: *values.last()?,
-        })
-    }
-}
-
-impl fmt::Display for Median {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = match self.median {
-            median if median >= 100.0 => 0,
-            _ => 2,
-        };
-        let Self {
-            median,
-            least,
-            most,
-        } = self;
-        write!(f, "{median:.digits$} ({least:.digits$} to {most:.digits$})")
     }
 }
 
