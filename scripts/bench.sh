@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures the server beside the same hub on Go, tonic and C++, under the same load.
 # Builds all of them first. What follows goes to the measurement: --help shows it.
-# The whole takes about 40 minutes on two cores.
+# The whole takes about 40 minutes on two cores. This is about topics in memory; those on disk are
+# measured beside them by: cargo bench --bench durable -- --help
 source "$(dirname "$0")/lib.sh"
 
 need_rust

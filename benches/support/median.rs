@@ -33,6 +33,10 @@ impl fmt::Display for Median {
             least,
             most,
         } = self;
-        write!(f, "{median:.digits$} ({least:.digits$} to {most:.digits$})")
+        write!(f, "{median:.digits$}")?;
+        if least < most {
+            write!(f, " ({least:.digits$} to {most:.digits$})")?;
+        }
+        Ok(())
     }
 }

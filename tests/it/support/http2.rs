@@ -280,7 +280,10 @@ impl Connection {
     pub fn next(&mut self) -> io::Result<Event<'_>> {
         let (kind, flags, stream, payload) = self.frame()?;
         if kind <= frame::HEADERS && flags & flag::END_STREAM != 0 {
-            return Err(io::Error::other("the server ended a call"));
+            let why = String::from_utf8_lossy(&self.input[payload]);
+            return Err(io::Error::other(format!(
+                "the server ended a call: {why:?}"
+            )));
         }
         match kind {
             frame::DATA => Ok(Event::Data((stream as usize - 1) / 2, &self.input[payload])),

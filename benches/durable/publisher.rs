@@ -1,0 +1,279 @@
+//! Publishers that cost little: they write HTTP/2 themselves, and keep to flow control as any client
+//! does. What they are told must be what they sent.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use greeter_stream::generated::greeter::StreamResData;
+use protobuf::Message;
+
+use super::http2::{flag, frame, Connection, WINDOW};
+use super::numbered::Numbered;
+use super::{PATIENCE, TEXT_BYTES};
+
+/// Publishers share so many connections at most.
+const CONNECTIONS: usize = 10;
+
+/// The setting that says how much a call may be sent at first (RFC 9113, section 6.5.2).
+const INITIAL_WINDOW_SIZE: u16 = 4;
+
+/// What comes before a message of gRPC: whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
+
+/// When a publisher has said everything.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// After so long.
+    Elapsed(Duration),
+    /// After so many messages.
+    Messages(u64),
+}
+
+/// What publishers did together.
+pub struct Published {
+    pub messages: u64,
+    /// Until each had its receipt.
+    pub took: Duration,
+}
+
+impl Published {
+    pub fn rate(&self) -> f64 {
+        self.messages as f64 / self.took.as_secs_f64()
+    }
+}
+
+/// A publisher for each of these topics, which may be the same; all at the same time.
+pub fn publish(address: &str, topics: &[String], until: Until) -> io::Result<Published> {
+    let address = address.parse().map_err(io::Error::other)?;
+    let connections = topics.len().min(CONNECTIONS);
+    let ready = Arc::new(Barrier::new(connections + 1));
+    let threads: Vec<_> = (0..connections)
+        .map(|n| {
+            let own: Vec<_> = topics
+                .iter()
+                .enumerate()
+                .skip(n)
+                .step_by(connections)
+                .collect();
+            let own: Vec<_> = own
+                .into_iter()
+                .map(|(n, topic)| (n, topic.clone()))
+                .collect();
+            let ready = ready.clone();
+            thread::spawn(move || {
+                let publishers = Publishers::open(address, &own);
+                ready.wait();
+                publishers?.publish(until)
+            })
+        })
+        .collect();
+    ready.wait();
+    let began = Instant::now();
+    let mut messages = 0;
+    for thread in threads {
+        messages += thread.join().expect("a publisher panicked")?;
+    }
+    Ok(Published {
+        messages,
+        took: began.elapsed(),
+    })
+}
+
+/// The publishers of one connection.
+struct Publishers {
+    connection: Connection,
+    calls: Vec<Call>,
+    /// The server takes so many bytes, of all calls together, and of a call at first.
+    window: i64,
+    initial: i64,
+}
+
+struct Call {
+    /// The message to be sent, and its number at first.
+    next: Numbered,
+    first: u64,
+    /// The server takes so many bytes.
+    window: i64,
+    /// Whether everything is said.
+    half_closed: bool,
+    answer: Vec<u8>,
+    /// The headers that came last.
+    trailer: Vec<u8>,
+    ended: bool,
+}
+
+impl Publishers {
+    /// Connects, and begins the calls: each a number and a topic.
+    fn open(address: SocketAddr, topics: &[(usize, String)]) -> io::Result<Self> {
+        let mut connection = Connection::open(address)?;
+        connection.limit(PATIENCE)?;
+        for (n, (_, topic)) in topics.iter().enumerate() {
+            connection.headers(stream(n), "/Greeter/PutStream", &[("topic", topic)]);
+        }
+        let window = i64::from(WINDOW);
+        let mut publishers = Self {
+            connection,
+            calls: topics
+                .iter()
+                .map(|(n, _)| Call::new(*n as u64, window))
+                .collect(),
+            window,
+            initial: window,
+        };
+        while publishers.hear()? != frame::SETTINGS {}
+        Ok(publishers)
+    }
+
+    /// Says everything, and waits for the receipts; how many messages were accepted.
+    fn publish(mut self, until: Until) -> io::Result<u64> {
+        let began = Instant::now();
+        let mut payload = Vec::with_capacity(frame::MAX_BYTES);
+        while !self.calls.iter().all(|call| call.ended) {
+            let mut said = false;
+            for n in 0..self.calls.len() {
+                said |= self.say(n, until, began, &mut payload);
+            }
+            match said {
+                true => self.connection.send()?,
+                false => drop(self.hear()?),
+            }
+        }
+        self.calls.iter().map(Call::accepted).sum()
+    }
+
+    /// Writes a frame of whole messages, as many as the windows let it; whether it did.
+    fn say(&mut self, n: usize, until: Until, began: Instant, payload: &mut Vec<u8>) -> bool {
+        let call = &mut self.calls[n];
+        if call.half_closed {
+            return false;
+        }
+        let left = match until {
+            Until::Elapsed(duration) if began.elapsed() >= duration => 0,
+            Until::Elapsed(_) => u64::MAX,
+            Until::Messages(messages) => messages - call.sent(),
+        };
+        let window = self
+            .window
+            .min(call.window)
+            .clamp(0, frame::MAX_BYTES as i64);
+        let length = call.next.bytes().len();
+        let messages = left.min(window as u64 / length as u64);
+        call.half_closed = messages == left;
+        if messages == 0 && !call.half_closed {
+            return false;
+        }
+        payload.clear();
+        for _ in 0..messages {
+            payload.extend(call.next.bytes());
+            call.next.advance();
+        }
+        call.window -= payload.len() as i64;
+        self.window -= payload.len() as i64;
+        let flags = if call.half_closed {
+            flag::END_STREAM
+        } else {
+            0
+        };
+        self.connection
+            .write(frame::DATA, flags, stream(n), payload);
+        true
+    }
+
+    /// Waits for a frame and heeds it; its kind.
+    fn hear(&mut self) -> io::Result<u8> {
+        let heard = self.connection.read()?;
+        let (kind, flags, payload) = (heard.kind, heard.flags, heard.payload.to_vec());
+        let call = self
+            .calls
+            .get_mut((heard.stream as usize).wrapping_sub(1) / 2);
+        match (kind, call) {
+            (frame::SETTINGS, _) if flags & flag::ACK == 0 => {
+                self.set(&payload);
+                self.connection.acknowledge_settings();
+            }
+            (frame::PING, _) if flags & flag::ACK == 0 => {
+                self.connection.write(frame::PING, flag::ACK, 0, &payload);
+            }
+            (frame::WINDOW_UPDATE, None) => self.window += i64::from(number(&payload)),
+            (frame::WINDOW_UPDATE, Some(call)) => call.window += i64::from(number(&payload)),
+            (frame::DATA, Some(call)) => call.answer.extend(payload),
+            (frame::HEADERS, Some(call)) => {
+                call.ended = flags & flag::END_STREAM != 0;
+                call.trailer = payload;
+            }
+            (frame::RST_STREAM | frame::GOAWAY, _) => {
+                let why = format!("the server ended a call or the connection: {payload:?}");
+                return Err(io::Error::other(why));
+            }
+            _ => {}
+        }
+        Ok(kind)
+    }
+
+    /// Heeds the server's settings, of which one is of interest.
+    fn set(&mut self, settings: &[u8]) {
+        for setting in settings.chunks_exact(6) {
+            if setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes() {
+                let initial = i64::from(number(&setting[2..]));
+                for call in &mut self.calls {
+                    call.window += initial - self.initial;
+                }
+                self.initial = initial;
+            }
+        }
+    }
+}
+
+impl Call {
+    fn new(publisher: u64, window: i64) -> Self {
+        // Far enough apart, and odd: their texts are not the same.
+        let first = publisher * 1_000_000_007;
+        Self {
+            next: Numbered::new(first, TEXT_BYTES),
+            first,
+            window,
+            half_closed: false,
+            answer: Vec::new(),
+            trailer: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn sent(&self) -> u64 {
+        self.next.number - self.first
+    }
+
+    /// How many messages the receipt tells of: those that were sent, or it is an error.
+    fn accepted(&self) -> io::Result<u64> {
+        let receipt = self.answer.get(PREFIX_BYTES..);
+        let receipt = receipt.and_then(|receipt| StreamResData::parse_from_bytes(receipt).ok());
+        let accepted = receipt.and_then(|receipt| {
+            let receipt: serde_json::Value = serde_json::from_str(&receipt.data).ok()?;
+            receipt.get("accepted")?.as_u64()
+        });
+        match accepted {
+            Some(accepted) if accepted == self.sent() => Ok(accepted),
+            _ => {
+                let (sent, answer) = (self.sent(), String::from_utf8_lossy(&self.answer));
+                let trailer = String::from_utf8_lossy(&self.trailer);
+                let why = format!("{sent} messages were sent, but: {answer:?} {trailer:?}");
+                Err(io::Error::other(why))
+            }
+        }
+    }
+}
+
+fn stream(call: usize) -> u32 {
+    call as u32 * 2 + 1
+}
+
+/// The four bytes at the beginning.
+fn number(payload: &[u8]) -> u32 {
+    payload
+        .iter()
+        .take(4)
+        .fold(0, |n, byte| n << 8 | u32::from(*byte))
+}

@@ -1,0 +1,93 @@
+//! How long a server takes to start with many topics, and what they take of the disk.
+
+use std::io;
+use std::time::Instant;
+
+use super::publisher::{publish, Until};
+use super::store::{Site, Store};
+use super::{table, Args};
+
+const TOPICS: f64 = 1e3;
+const MESSAGES_EACH: u64 = 10_000;
+
+/// What is published between two starts, to each topic.
+const MESSAGES_MORE: u64 = 100;
+
+/// Prints how long a server takes from its start until it listens, for each store on disk.
+pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
+    let topics: Vec<_> = (0..(TOPICS * args.scale).ceil() as usize)
+        .map(|n| format!("startup/{n}"))
+        .collect();
+    let mut first = true;
+    for store in &args.stores {
+        if *store != Store::Memory {
+            if !std::mem::take(&mut first) {
+                println!();
+            }
+            measure_one(site, store, &topics, args.runs)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure_one(site: &Site, store: &Store, topics: &[String], runs: usize) -> io::Result<()> {
+    let (empty, server) = timed(|| site.start_empty(store))?;
+    let filled = publish(&server.address, topics, Until::Messages(MESSAGES_EACH))?;
+    let after_fill = site.disk_bytes()? as f64 / filled.messages as f64;
+    // It is killed.
+    drop(server);
+    let (after_kill, mut server) = timed(|| site.start(store))?;
+
+    let mut stops = Vec::new();
+    let mut clean = Vec::new();
+    for _ in 0..runs {
+        stops.push(timed(|| server.stop())?.0);
+        let (took, started) = timed(|| site.start(store))?;
+        clean.push(took);
+        server = started;
+    }
+    let after_restart = site.disk_bytes()? as f64 / filled.messages as f64;
+
+    let mut killed = Vec::new();
+    for _ in 0..runs {
+        publish(&server.address, topics, Until::Messages(MESSAGES_MORE))?;
+        drop(server);
+        let (took, started) = timed(|| site.start(store))?;
+        killed.push(took);
+        server = started;
+    }
+    server.stop()?;
+    let published = filled.messages + runs as u64 * MESSAGES_MORE * topics.len() as u64;
+    let kept = site.messages()?;
+    if kept != published {
+        let why = format!("{published} messages were published, and {kept} are left");
+        return Err(io::Error::other(why));
+    }
+
+    let title = format!("{} messages in {} topics", filled.messages, topics.len());
+    table::head(&[title, store.to_string()]);
+    let row = |name: &str, value: String| table::row(&[name, &value]);
+    row("filled, messages/s", format!("{:.0}", filled.rate()));
+    row("on disk then, bytes a message", format!("{after_fill:.1}"));
+    row(
+        "the same after clean restarts",
+        format!("{after_restart:.1}"),
+    );
+    row("start without topics, ms", format!("{empty:.1}"));
+    row(
+        "start after SIGKILL at the end of the filling, ms",
+        format!("{after_kill:.1}"),
+    );
+    row("clean stop, ms", table::median(stops).to_string());
+    row("start after it, ms", table::median(clean).to_string());
+    let more = format!("start after {MESSAGES_MORE} more to each topic and SIGKILL, ms");
+    row(&more, table::median(killed).to_string());
+    Ok(())
+}
+
+/// What something gave, and how many milliseconds it took.
+fn timed<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<(f64, T)> {
+    let began = Instant::now();
+    let done = work()?;
+    Ok((began.elapsed().as_secs_f64() * 1e3, done))
+}

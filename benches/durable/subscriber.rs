@@ -1,0 +1,100 @@
+//! Subscribers that cost little, check that every message arrives in order, and keep to flow
+//! control as any client does.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use grpcio::RpcStatusCode;
+use hdrhistogram::Histogram;
+
+use super::http2::{Connection, Event, WINDOW};
+use super::numbered::{Numbered, Seen};
+use super::{PATIENCE, TEXT_BYTES};
+
+/// A call may be sent so much before it is given more.
+const READ_AHEAD: u32 = 1024 * 1024;
+
+/// A subscriber that reads a topic from its earliest message on, on a connection of its own.
+pub struct Replay {
+    connection: Connection,
+    seen: Seen,
+    /// Of the messages that are of interest.
+    bytes_left: usize,
+    /// Read since the window was opened last.
+    bytes: u32,
+}
+
+impl Replay {
+    /// Reads so many messages, which were the first publisher's of
+    /// [`publish`](super::publisher::publish) and the topic's first.
+    pub fn start(address: &str, topic: &str, messages: u64) -> io::Result<Self> {
+        let mut connection = open(address)?;
+        let metadata = [("topic", topic), ("from", "earliest"), ("follow", "false")];
+        connection.call(0, &metadata);
+        connection.consumed(0, READ_AHEAD - WINDOW);
+        let first = Numbered::new(0, TEXT_BYTES);
+        Ok(Self {
+            connection,
+            bytes_left: messages as usize * first.bytes().len(),
+            seen: Seen::new(first),
+            bytes: 0,
+        })
+    }
+
+    /// Reads on; how many messages have been seen.
+    pub fn read(&mut self) -> io::Result<u64> {
+        if let Event::Data(_, data) = self.connection.next()? {
+            let wanted = data.len().min(self.bytes_left);
+            self.seen.take(&data[..wanted])?;
+            self.bytes_left -= wanted;
+            self.bytes += data.len() as u32;
+            if self.bytes >= READ_AHEAD / 2 {
+                self.connection.consumed(0, std::mem::take(&mut self.bytes));
+            }
+        }
+        Ok(self.seen.next())
+    }
+
+    /// Waits for the end of the call, which must be OK.
+    pub fn end(mut self) -> io::Result<()> {
+        match self.connection.status()? {
+            (RpcStatusCode::OK, _) => Ok(()),
+            (_, why) => Err(io::Error::other(format!(
+                "the server ended a call: {why:?}"
+            ))),
+        }
+    }
+}
+
+/// A conversation of one, who says the next message once the last has come back; how long each
+/// took, in microseconds.
+pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Histogram<u64>> {
+    let mut connection = open(address)?;
+    connection.headers(1, "/Greeter/AllStream", &[("topic", topic)]);
+    let mut said = Numbered::new(0, TEXT_BYTES);
+    let mut seen = Seen::new(said.clone());
+    let mut latencies = Histogram::new(3).map_err(io::Error::other)?;
+    let began = Instant::now();
+    while began.elapsed() < duration {
+        let message = said.bytes();
+        let since = Instant::now();
+        connection.write(0, 0, 1, message);
+        said.advance();
+        while seen.next() < said.number {
+            if let Event::Data(call, data) = connection.next()? {
+                seen.take(data)?;
+                let bytes = data.len() as u32;
+                connection.consumed(call, bytes);
+            }
+        }
+        let latency = since.elapsed().as_micros() as u64;
+        latencies.record(latency).map_err(io::Error::other)?;
+    }
+    Ok(latencies)
+}
+
+fn open(address: &str) -> io::Result<Connection> {
+    let connection = Connection::open(address.parse().map_err(io::Error::other)?)?;
+    connection.limit(PATIENCE)?;
+    Ok(connection)
+}

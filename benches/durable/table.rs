@@ -1,0 +1,39 @@
+//! Tables in Markdown.
+
+use std::fmt::Display;
+
+use super::median::Median;
+use super::store::Store;
+
+pub fn row(cells: &[impl Display]) {
+    let cells: Vec<_> = cells.iter().map(|cell| format!(" {cell} |")).collect();
+    println!("|{}", cells.concat());
+}
+
+pub fn head(columns: &[impl Display]) {
+    row(columns);
+    println!("|{}", "---|".repeat(columns.len()));
+}
+
+/// The head of a table with a column for each store, and one for how each compares with the first.
+pub fn head_of_stores(title: &str, stores: &[Store]) {
+    let mut columns = vec![title.to_owned()];
+    columns.extend(stores.iter().map(ToString::to_string));
+    let others = stores.iter().skip(1);
+    columns.extend(others.map(|store| format!("{store} : {}", stores[0])));
+    head(&columns);
+}
+
+/// A row of such a table, from what the runs of each store gave.
+pub fn row_of_stores(title: &str, runs: Vec<Vec<f64>>) {
+    let medians: Vec<_> = runs.into_iter().map(median).collect();
+    let mut cells = vec![title.to_owned()];
+    cells.extend(medians.iter().map(ToString::to_string));
+    let others = medians.iter().skip(1);
+    cells.extend(others.map(|other| format!("{:.2}", other.median / medians[0].median)));
+    row(&cells);
+}
+
+pub fn median(runs: Vec<f64>) -> Median {
+    Median::of(runs).expect("at least one run")
+}
