@@ -13,26 +13,17 @@ const MESSAGES_EACH: u64 = 10_000;
 /// What is published between two starts, to each topic.
 const MESSAGES_MORE: u64 = 100;
 
-/// Prints how long a server takes from its start until it listens, for each store on disk.
+/// Prints how long a server takes from its start until it listens, for the first store on disk.
 pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
+    let is_on_disk = |store: &&Store| **store != Store::Memory;
+    let Some(store) = args.stores.iter().find(is_on_disk) else {
+        return Ok(());
+    };
     let topics: Vec<_> = (0..(TOPICS * args.scale).ceil() as usize)
         .map(|n| format!("startup/{n}"))
         .collect();
-    let mut first = true;
-    for store in &args.stores {
-        if *store != Store::Memory {
-            if !std::mem::take(&mut first) {
-                println!();
-            }
-            measure_one(site, store, &topics, args.runs)?;
-        }
-    }
-    Ok(())
-}
-
-fn measure_one(site: &Site, store: &Store, topics: &[String], runs: usize) -> io::Result<()> {
     let (empty, server) = timed(|| site.start_empty(store))?;
-    let filled = publish(&server.address, topics, Until::Messages(MESSAGES_EACH))?;
+    let filled = publish(&server.address, &topics, Until::Messages(MESSAGES_EACH))?;
     let after_fill = site.disk_bytes()? as f64 / filled.messages as f64;
     // It is killed.
     drop(server);
@@ -40,7 +31,7 @@ fn measure_one(site: &Site, store: &Store, topics: &[String], runs: usize) -> io
 
     let mut stops = Vec::new();
     let mut clean = Vec::new();
-    for _ in 0..runs {
+    for _ in 0..args.runs {
         stops.push(timed(|| server.stop())?.0);
         let (took, started) = timed(|| site.start(store))?;
         clean.push(took);
@@ -49,15 +40,15 @@ fn measure_one(site: &Site, store: &Store, topics: &[String], runs: usize) -> io
     let after_restart = site.disk_bytes()? as f64 / filled.messages as f64;
 
     let mut killed = Vec::new();
-    for _ in 0..runs {
-        publish(&server.address, topics, Until::Messages(MESSAGES_MORE))?;
+    for _ in 0..args.runs {
+        publish(&server.address, &topics, Until::Messages(MESSAGES_MORE))?;
         drop(server);
         let (took, started) = timed(|| site.start(store))?;
         killed.push(took);
         server = started;
     }
     server.stop()?;
-    let published = filled.messages + runs as u64 * MESSAGES_MORE * topics.len() as u64;
+    let published = filled.messages + args.runs as u64 * MESSAGES_MORE * topics.len() as u64;
     let kept = site.messages()?;
     if kept != published {
         let why = format!("{published} messages were published, and {kept} are left");
