@@ -1,9 +1,10 @@
 //! How fast publishers are, and how long one waits.
 
 use std::io;
+use std::time::Duration;
 
 use super::process::Process;
-use super::publisher::{publish, Published, Until};
+use super::publisher::{publish, Published};
 use super::store::{Site, Store};
 use super::subscriber::converse;
 use super::{table, Args};
@@ -17,17 +18,21 @@ const LOADS: [(usize, bool); 5] = [
     (100, true),
 ];
 
+/// What publishers say together.
+const MESSAGES: f64 = 1e6;
+
+/// How long a conversation is measured.
+const CONVERSATION: Duration = Duration::from_secs(2);
+
 /// Prints the messages a second of publishers at full speed, until all receipts are there.
 pub fn rates(site: &Site, args: &Args) -> io::Result<()> {
-    let mut rates = Vec::new();
-    let mut costs = Vec::new();
-    let each = || vec![Vec::new(); args.stores.len()];
-    rates.resize_with(LOADS.len(), each);
-    costs.resize_with(LOADS.len(), each);
+    let mut rates = vec![vec![Vec::new(); args.stores.len()]; LOADS.len()];
+    let mut costs = rates.clone();
     for _ in 0..args.runs {
         for (l, load) in LOADS.iter().enumerate() {
             for (s, store) in args.stores.iter().enumerate() {
-                let (published, cost) = rate(site, store, *load, args)?;
+                let (published, cost) = rate(site, store, *load, args)
+                    .map_err(|e| io::Error::other(format!("{}, {store}: {e}", name(*load))))?;
                 rates[l][s].push(published.rate());
                 costs[l][s].push(cost);
             }
@@ -65,7 +70,8 @@ fn rate(
     let topics: Vec<_> = (0..publishers).map(topic).collect();
     let process = Process(server.id());
     let before = process.usage()?;
-    let published = publish(&server.address, &topics, Until::Elapsed(args.duration))?;
+    let each = (MESSAGES * args.scale) as u64 / publishers as u64;
+    let published = publish(&server.address, &topics, each)?;
     let cpu = process.usage()?.cpu - before.cpu;
     let cost = cpu.as_secs_f64() * 1e6 / published.messages as f64;
     Ok((published, cost))
@@ -78,7 +84,7 @@ pub fn latencies(site: &Site, args: &Args) -> io::Result<()> {
     for _ in 0..args.runs {
         for (s, store) in args.stores.iter().enumerate() {
             let server = site.start_empty(store)?;
-            let latencies = converse(&server.address, "latency", args.duration)?;
+            let latencies = converse(&server.address, "latency", CONVERSATION)?;
             for ((_, quantile), runs) in QUANTILES.iter().zip(&mut runs) {
                 runs[s].push(latencies.value_at_quantile(*quantile) as f64 / 1e3);
             }

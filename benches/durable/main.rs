@@ -64,12 +64,8 @@ struct Args {
         default_value_if("quick", "true", "1")
     )]
     runs: usize,
-    /// How long each rate and latency is measured
-    #[arg(long, value_name = "TIME", default_value = "2s", default_value_if("quick", "true", "200ms"),
-        value_parser = humantime::parse_duration)]
-    duration: Duration,
-    /// 1 for a replay of 1,000,000 messages and a start with 1,000 topics of 10,000 messages each;
-    /// less for fewer messages, and as many times fewer topics
+    /// 1 for 1,000,000 messages that are published or replayed, and a start with 1,000 topics of
+    /// 10,000 messages each; less for fewer messages, and as many times fewer topics
     #[arg(
         long,
         value_name = "PART",
@@ -114,12 +110,11 @@ fn run(args: &Args) -> io::Result<()> {
     println!(
         "Messages of {TEXT_BYTES} bytes; topics on disk below {} ({}), where 4 KiB more in a file \
          are synced within {:.2} ms.\n\
-         Runs: {}, of {:?} each; medians, in brackets the least and the most.",
+         Runs: {}; medians, in brackets the least and the most.",
         site.folder().display(),
         site.file_system()?,
         site.sync_time()?.as_secs_f64() * 1e3,
         args.runs,
-        args.duration,
     );
     let sections = match &args.sections[..] {
         [] => Section::value_variants(),

@@ -23,15 +23,6 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 /// What comes before a message of gRPC: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
-/// When a publisher has said everything.
-#[derive(Clone, Copy, Debug)]
-pub enum Until {
-    /// After so long.
-    Elapsed(Duration),
-    /// After so many messages.
-    Messages(u64),
-}
-
 /// What publishers did together.
 pub struct Published {
     pub messages: u64,
@@ -45,8 +36,9 @@ impl Published {
     }
 }
 
-/// A publisher for each of these topics, which may be the same; all at the same time.
-pub fn publish(address: &str, topics: &[String], until: Until) -> io::Result<Published> {
+/// A publisher for each of these topics, which may be the same, all at the same time; each says so
+/// many messages.
+pub fn publish(address: &str, topics: &[String], messages_each: u64) -> io::Result<Published> {
     let address = address.parse().map_err(io::Error::other)?;
     let connections = topics.len().min(CONNECTIONS);
     let ready = Arc::new(Barrier::new(connections + 1));
@@ -66,7 +58,7 @@ pub fn publish(address: &str, topics: &[String], until: Until) -> io::Result<Pub
             thread::spawn(move || {
                 let publishers = Publishers::open(address, &own);
                 ready.wait();
-                publishers?.publish(until)
+                publishers?.publish(messages_each)
             })
         })
         .collect();
@@ -128,13 +120,12 @@ impl Publishers {
     }
 
     /// Says everything, and waits for the receipts; how many messages were accepted.
-    fn publish(mut self, until: Until) -> io::Result<u64> {
-        let began = Instant::now();
+    fn publish(mut self, messages_each: u64) -> io::Result<u64> {
         let mut payload = Vec::with_capacity(frame::MAX_BYTES);
         while !self.calls.iter().all(|call| call.ended) {
             let mut said = false;
             for n in 0..self.calls.len() {
-                said |= self.say(n, until, began, &mut payload);
+                said |= self.say(n, messages_each, &mut payload);
             }
             match said {
                 true => self.connection.send()?,
@@ -145,16 +136,12 @@ impl Publishers {
     }
 
     /// Writes a frame of whole messages, as many as the windows let it; whether it did.
-    fn say(&mut self, n: usize, until: Until, began: Instant, payload: &mut Vec<u8>) -> bool {
+    fn say(&mut self, n: usize, messages: u64, payload: &mut Vec<u8>) -> bool {
         let call = &mut self.calls[n];
         if call.half_closed {
             return false;
         }
-        let left = match until {
-            Until::Elapsed(duration) if began.elapsed() >= duration => 0,
-            Until::Elapsed(_) => u64::MAX,
-            Until::Messages(messages) => messages - call.sent(),
-        };
+        let left = messages - call.sent();
         let window = self
             .window
             .min(call.window)
@@ -204,8 +191,11 @@ impl Publishers {
                 call.ended = flags & flag::END_STREAM != 0;
                 call.trailer = payload;
             }
-            (frame::RST_STREAM | frame::GOAWAY, _) => {
-                let why = format!("the server ended a call or the connection: {payload:?}");
+            (frame::RST_STREAM | frame::GOAWAY, call) => {
+                let said = call.map_or(&payload, |call| &call.trailer);
+                let said = String::from_utf8_lossy(said);
+                let why =
+                    format!("the server ended a call or the connection: {payload:?} {said:?}");
                 return Err(io::Error::other(why));
             }
             _ => {}

@@ -6,7 +6,7 @@ use std::time::Instant;
 use std::{fs, thread};
 
 use super::process::Process;
-use super::publisher::{publish, Until};
+use super::publisher::publish;
 use super::server::Server;
 use super::store::{Site, Store};
 use super::subscriber::Replay;
@@ -55,22 +55,22 @@ pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
 pub fn beside(site: &Site, args: &Args) -> io::Result<()> {
     let messages = messages(args);
     let topics = vec![TOPIC.to_owned(); PUBLISHERS];
-    let until = Until::Elapsed(args.duration);
-    let each = || vec![Vec::new(); args.stores.len()];
-    let (mut alone, mut beside, mut ratios, mut replayed) = (each(), each(), each(), each());
+    let each = messages / PUBLISHERS as u64;
+    let none = || vec![Vec::new(); args.stores.len()];
+    let (mut alone, mut beside, mut ratios, mut replayed) = (none(), none(), none(), none());
     for _ in 0..args.runs {
         for (s, store) in args.stores.iter().enumerate() {
             let server = restarted(site, store, fill(site, store, messages)?)?;
             let server = &server.address;
-            let before = publish(server, &topics, until)?.rate();
+            let before = publish(server, &topics, each)?.rate();
             let stop = AtomicBool::new(false);
             let (published, replay) = thread::scope(|scope| {
                 let replay = scope.spawn(|| replay(server, messages, &stop));
-                let published = publish(server, &topics, until);
+                let published = publish(server, &topics, each);
                 stop.store(true, Ordering::Relaxed);
                 (published, replay.join().expect("a subscriber panicked"))
             });
-            let after = publish(server, &topics, until)?.rate();
+            let after = publish(server, &topics, each)?.rate();
             // A server whose topic grows may become slower or faster anyway.
             let without = f64::midpoint(before, after);
             let with = published?.rate();
@@ -109,11 +109,7 @@ fn replay(address: &str, messages: u64, stop: &AtomicBool) -> io::Result<f64> {
 /// A server with so many messages in the topic.
 fn fill(site: &Site, store: &Store, messages: u64) -> io::Result<Server> {
     let server = site.start_empty(store)?;
-    publish(
-        &server.address,
-        &[TOPIC.to_owned()],
-        Until::Messages(messages),
-    )?;
+    publish(&server.address, &[TOPIC.to_owned()], messages)?;
     Ok(server)
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::publisher::{publish, Until};
+use super::publisher::publish;
 use super::store::{Site, Store};
 use super::{table, Args};
 
@@ -23,7 +23,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
         .map(|n| format!("startup/{n}"))
         .collect();
     let (empty, server) = timed(|| site.start_empty(store))?;
-    let filled = publish(&server.address, &topics, Until::Messages(MESSAGES_EACH))?;
+    let filled = publish(&server.address, &topics, MESSAGES_EACH)?;
     let after_fill = site.disk_bytes()? as f64 / filled.messages as f64;
     // It is killed.
     drop(server);
@@ -41,7 +41,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
 
     let mut killed = Vec::new();
     for _ in 0..args.runs {
-        publish(&server.address, &topics, Until::Messages(MESSAGES_MORE))?;
+        publish(&server.address, &topics, MESSAGES_MORE)?;
         drop(server);
         let (took, started) = timed(|| site.start(store))?;
         killed.push(took);
