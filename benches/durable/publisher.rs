@@ -84,8 +84,9 @@ struct Publishers {
 }
 
 struct Call {
-    /// The message to be sent, and its number at first.
+    /// The message to be sent, how many of its bytes are, and its number at first.
     next: Numbered,
+    begun: usize,
     first: u64,
     /// The server takes so many bytes.
     window: i64,
@@ -135,35 +136,31 @@ impl Publishers {
         self.calls.iter().map(Call::accepted).sum()
     }
 
-    /// Writes a frame of whole messages, as many as the windows let it; whether it did.
+    /// Writes a frame of messages, or of a part of one, as long as the windows let it; whether it did.
     fn say(&mut self, n: usize, messages: u64, payload: &mut Vec<u8>) -> bool {
         let call = &mut self.calls[n];
-        if call.half_closed {
-            return false;
-        }
-        let left = messages - call.sent();
-        let window = self
-            .window
-            .min(call.window)
-            .clamp(0, frame::MAX_BYTES as i64);
-        let length = call.next.bytes().len();
-        let messages = left.min(window as u64 / length as u64);
-        call.half_closed = messages == left;
-        if messages == 0 && !call.half_closed {
-            return false;
-        }
+        let window = self.window.min(call.window);
+        let mut room = window.clamp(0, frame::MAX_BYTES as i64) as usize;
         payload.clear();
-        for _ in 0..messages {
-            payload.extend(call.next.bytes());
-            call.next.advance();
+        while room > 0 && call.sent() < messages {
+            let rest = &call.next.bytes()[call.begun..];
+            let part = rest.len().min(room);
+            payload.extend(&rest[..part]);
+            room -= part;
+            call.begun += part;
+            if call.begun == call.next.bytes().len() {
+                call.next.advance();
+                call.begun = 0;
+            }
         }
+        let half_closes = call.sent() == messages && !call.half_closed;
+        if payload.is_empty() && !half_closes {
+            return false;
+        }
+        call.half_closed |= half_closes;
         call.window -= payload.len() as i64;
         self.window -= payload.len() as i64;
-        let flags = if call.half_closed {
-            flag::END_STREAM
-        } else {
-            0
-        };
+        let flags = if half_closes { flag::END_STREAM } else { 0 };
         self.connection
             .write(frame::DATA, flags, stream(n), payload);
         true
@@ -223,6 +220,7 @@ impl Call {
         let first = publisher * 1_000_000_007;
         Self {
             next: Numbered::new(first, TEXT_BYTES),
+            begun: 0,
             first,
             window,
             half_closed: false,
