@@ -29,8 +29,11 @@ pub fn row_of_stores(title: &str, runs: Vec<Vec<f64>>) {
     let medians: Vec<_> = runs.into_iter().map(median).collect();
     let mut cells = vec![title.to_owned()];
     cells.extend(medians.iter().map(ToString::to_string));
-    let others = medians.iter().skip(1);
-    cells.extend(others.map(|other| format!("{:.2}", other.median / medians[0].median)));
+    let first = medians[0].median;
+    cells.extend(medians.iter().skip(1).map(|other| match first > 0.0 {
+        true => format!("{:.2}", other.median / first),
+        false => String::new(),
+    }));
     row(&cells);
 }
 
