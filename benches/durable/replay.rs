@@ -46,7 +46,7 @@ pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
     let title = format!("replay of {messages} messages");
     table::head_of_stores(&title, &args.stores);
     table::row_of_stores("messages/s", rates);
-    table::row_of_stores("the server's memory grew by, MiB at most", memory);
+    table::row_without_ratios("the server's memory grew by, MiB at most", memory);
     Ok(())
 }
 

@@ -27,14 +27,23 @@ pub fn head_of_stores(title: &str, stores: &[Store]) {
 /// A row of such a table, from what the runs of each store gave.
 pub fn row_of_stores(title: &str, runs: Vec<Vec<f64>>) {
     let medians: Vec<_> = runs.into_iter().map(median).collect();
-    let mut cells = vec![title.to_owned()];
-    cells.extend(medians.iter().map(ToString::to_string));
-    let first = medians[0].median;
-    cells.extend(medians.iter().skip(1).map(|other| match first > 0.0 {
-        true => format!("{:.2}", other.median / first),
-        false => String::new(),
-    }));
+    let ratio = |other: &Median| format!("{:.2}", other.median / medians[0].median);
+    let mut cells = cells(title, &medians);
+    cells.extend(medians.iter().skip(1).map(ratio));
     row(&cells);
+}
+
+/// The same without how they compare, where the first may be nothing.
+pub fn row_without_ratios(title: &str, runs: Vec<Vec<f64>>) {
+    let medians: Vec<_> = runs.into_iter().map(median).collect();
+    row(&cells(title, &medians));
+}
+
+fn cells(title: &str, medians: &[Median]) -> Vec<String> {
+    let title = std::iter::once(title.to_owned());
+    title
+        .chain(medians.iter().map(ToString::to_string))
+        .collect()
 }
 
 pub fn median(runs: Vec<f64>) -> Median {
