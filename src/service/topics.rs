@@ -199,15 +199,16 @@ impl Publishing {
 
     fn append(&mut self) -> Result<(), Status> {
         let before = self.receipt.count();
-        let last = before + self.gathered.len() as u64 - 1;
+        // The number behind the last has to be one, too: it is what the topic expects then.
+        let behind = before + self.gathered.len() as u64;
         let sequence = match &self.sequence {
             None => None,
             Some(start) => start
-                .after(last)
+                .after(behind)
                 .and(start.after(before))
                 .map(Some)
                 .ok_or_else(|| {
-                    let why = "the sequence numbers of this call go beyond 2^64 - 1";
+                    let why = "the sequence numbers of this call go beyond 2^64 - 2";
                     Status::new(RpcStatusCode::INVALID_ARGUMENT, why)
                 })?,
         };

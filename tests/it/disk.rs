@@ -310,6 +310,76 @@ fn the_bytes_in_all_topics_are_limited_and_counted_again_after_reopening() {
     assert_eq!(soon("append", topic.append(texts(0..1), None)), full);
 }
 
+/// What a power failure leaves of a batch whose middle has not reached the disk yet.
+#[test]
+fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let torn: Arc<str> = "torn".repeat(10_000).into();
+    {
+        let store = open(dir.path());
+        let topic = store.topic(&name("t")).expect("a topic");
+        append(&topic, texts(0..100));
+        append(&topic, texts(100..101));
+        append(&topic, vec![torn.clone()]);
+    }
+    let store = dir.path().join("topics/store");
+    let journal = fs::read_dir(&store)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").path());
+    let journal = journal.filter(|path| path.extension().is_some_and(|e| e == "jnl"));
+    let journal = journal.max().expect("a journal");
+    let mut bytes = fs::read(&journal).expect("a file");
+    let torn = torn.as_bytes();
+    let at = bytes.windows(torn.len()).position(|window| window == torn);
+    let hole = at.expect("the batch") + 8_192;
+    bytes[hole..hole + 4_096].fill(0);
+    fs::write(&journal, &bytes).expect("a file");
+
+    let store = open(dir.path());
+    let topic = store.topic(&name("t")).expect("a topic");
+    assert_eq!(read(&topic, From::Earliest), texts(0..101));
+    assert_eq!(append(&topic, texts(101..102)).first, Some(101));
+    drop((topic, store));
+    // Where whole ones follow, it is not a torn one: that is damage.
+    let mut again = fs::read(&journal).expect("a file");
+    let early = again
+        .windows(9)
+        .position(|window| window == b"message 7")
+        .expect("a message");
+    again[early] ^= 1;
+    fs::write(&journal, &again).expect("a file");
+    let (retention, limits) = (Retention::default(), Limits::default());
+    let damaged = Disk::open(dir.path(), Durability::Synced, retention, limits);
+    let why = damaged.err().expect("an error").to_string();
+    assert!(why.contains("damaged"), "{why}");
+    assert!(
+        fs::read(&journal).expect("a file") == again,
+        "it is left as it was"
+    );
+}
+
+#[test]
+fn a_group_for_several_full_topics_is_taken_as_each_alone_would_be() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let retention = Retention {
+        bytes: 10 * (64 + 9),
+        ..Retention::default()
+    };
+    let limits = Limits {
+        bytes: 2 * retention.bytes,
+        ..Limits::default()
+    };
+    let store = open_with(dir.path(), retention, limits);
+    let [a, b] = ["a", "b"].map(|topic| store.topic(&name(topic)).expect("a topic"));
+    append(&a, texts(0..10));
+    append(&b, texts(0..10));
+    let appends = (0..10).flat_map(|n| [&a, &b].map(|t| t.append(texts(n..n + 1), None)));
+    let appends: Vec<_> = appends.collect();
+    for appended in soon("all of them", join_all(appends)) {
+        assert!(appended.is_ok(), "{appended:?}");
+    }
+}
+
 #[test]
 fn one_process_at_a_time() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -179,7 +179,7 @@ fn a_producer_publishes_each_message_once() {
         .1;
     assert_eq!(all, ["a", "b", "c", "d"]);
     let over = publish("18446744073709551615", &["x", "y"]).expect_err("beyond the last number");
-    assert_eq!(over.code(), RpcStatusCode::FAILED_PRECONDITION);
+    assert_eq!(over.code(), RpcStatusCode::INVALID_ARGUMENT);
 }
 
 #[test]

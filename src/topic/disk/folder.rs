@@ -12,7 +12,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -123,8 +123,13 @@ pub(super) struct Folder {
 impl Folder {
     /// The topics in `dir`, which comes into being if it is not there.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let is_new = !exists(dir)?;
         fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
-        let folder = Self::lock(dir)?;
+        if let (true, Ok(parent)) = (is_new, dir.join("..").canonicalize()) {
+            sync(&parent)?;
+        }
+        let mut options = File::options();
+        let folder = Self::lock(dir, options.create(true).truncate(false).write(true))?;
         if !exists(&folder.topics)? {
             folder.create(dir)?;
         }
@@ -137,7 +142,8 @@ impl Folder {
         if !exists(&dir.join("topics"))? {
             return Err(OpenError::Empty(dir.to_owned()));
         }
-        let folder = Self::lock(dir)?;
+        // It need not be written to.
+        let folder = Self::lock(dir, File::options().read(true))?;
         folder.check()?;
         Ok(folder)
     }
@@ -149,22 +155,12 @@ impl Folder {
 
     /// What it means that the engine fails to open its files.
     pub(super) fn not_opened(&self, why: Failure) -> OpenError {
-        let path = self.store();
-        match why {
-            Failure::Damaged(why) => OpenError::Damaged { path, why },
-            other => OpenError::Engine {
-                path,
-                why: other.to_string(),
-            },
-        }
+        not_opened(self.store(), why)
     }
 
-    fn lock(dir: &Path) -> Result<Self, OpenError> {
+    fn lock(dir: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
         let path = dir.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let lock = options
             .open(&path)
             .map_err(|source| failed(&path, source))?;
         match lock.try_lock() {
@@ -185,7 +181,7 @@ impl Folder {
         }
         let store = new.join("store");
         fs::create_dir_all(&store).map_err(|source| failed(&store, source))?;
-        Engine::create(&store).map_err(|why| self.not_opened(why))?;
+        Engine::create(&store).map_err(|why| not_opened(store.clone(), why))?;
         let format = new.join("format");
         fs::write(&format, format!("{FORMAT}\n")).map_err(|source| failed(&format, source))?;
         sync(&format)?;
@@ -211,6 +207,16 @@ impl Folder {
                 found: found.trim_end().to_owned(),
             }),
         }
+    }
+}
+
+fn not_opened(path: PathBuf, why: Failure) -> OpenError {
+    match why {
+        Failure::Damaged(why) => OpenError::Damaged { path, why },
+        other => OpenError::Engine {
+            path,
+            why: other.to_string(),
+        },
     }
 }
 

@@ -83,13 +83,6 @@ impl Group {
         &mut self.changes[place]
     }
 
-    /// Forgets the change that came last.
-    pub(super) fn undo_last(&mut self) {
-        if let Some(change) = self.changes.pop() {
-            self.by_topic.remove(&change.log.id());
-        }
-    }
-
     /// Takes in a batch, or refuses it. Gives it back when it has to wait for the next group,
     /// because another of its producer is in this one.
     ///
@@ -149,14 +142,15 @@ impl Change {
         let fresh = &append.batch[duplicates as usize..];
         let bytes = fresh.iter().map(cost).sum::<u64>();
         // What the topic itself gives up for the batch.
-        let freed = (self.record.bytes + bytes).saturating_sub(retention.bytes);
+        let beyond = |kept: u64| kept.saturating_sub(retention.bytes);
+        let freed = beyond(self.record.bytes + bytes) - beyond(self.record.bytes);
         if *kept + bytes > limits.bytes.saturating_add(freed) {
             return Err(Error::Limit {
                 of: "bytes in all topics",
                 limit: limits.bytes,
             });
         }
-        *kept += bytes;
+        *kept = (*kept + bytes).saturating_sub(freed);
         let first = self.record.bounds.next;
         let stored = fresh.len() as u64;
         self.record.bounds.next += stored;

@@ -41,7 +41,8 @@ impl Hub {
     ) -> BoxFuture<'static, Result<T, Failure>> {
         let engine = match self.engine() {
             Ok(engine) => engine,
-            Err(failure) => return future::ready(Err(failure)).boxed(),
+            // Whatever it is, it says nothing of the message.
+            Err(why) => return future::ready(Err(Failure::Unusable(why.to_string()))).boxed(),
         };
         let reading = self.readers.spawn_with_handle(async move { read(&engine) });
         match reading {
@@ -69,11 +70,11 @@ impl Hub {
         }
     }
 
-    /// What a publisher is told whom the writer does not answer.
+    /// What a publisher is told when the writer does not answer.
     pub(super) fn stopped(&self) -> Error {
         match self.engine() {
-            Err(why @ Failure::Unusable(_)) => self.unusable(&why),
-            _ => Error::Closed,
+            Err(why) => self.unusable(&why),
+            Ok(_) => Error::Closed,
         }
     }
 

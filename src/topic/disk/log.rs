@@ -224,6 +224,9 @@ impl Log {
         if offset < state.bounds.earliest {
             return Err(self.identity.out_of_range(offset, state.bounds));
         }
+        if state.closed && offset < state.recent_from() {
+            return Err(Error::Closed);
+        }
         let Some(skip) = offset.checked_sub(state.recent_from()) else {
             return Ok(Found::Older(state.bounds.next));
         };
@@ -283,7 +286,8 @@ impl Log {
         let found = self
             .hub
             .read(move |engine| engine.since(log.id, time, bounds));
-        found.await.map_err(|e| self.not_read(bounds.earliest, e))
+        let found = found.await.map_err(|e| self.not_read(bounds.earliest, e))?;
+        Ok(found.max(self.bounds().earliest))
     }
 }
 

@@ -12,38 +12,36 @@
 //! and on the next opening takes them for older than its tables, and drops them (fjall 3.1,
 //! `db.rs`).
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::engine::Failure;
+use super::journal::journals;
 
 /// fjall's own tree, and ours.
 const TREES: [&str; 2] = ["0", "1"];
 
 /// Whether the engine would find all of its files.
 pub(super) fn check(store: &Path) -> Result<(), Failure> {
+    // Who has them open still changes them.
+    if let Ok(lock) = File::open(store.join("lock")) {
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(Failure::StillOpen);
+        }
+    }
     // Without it the engine would begin anew.
     let version = store.join("version");
     if !version.try_exists()? {
         return Err(wrong(&version, "is missing"));
     }
-    if !has_journal(store)? {
+    if journals(store)?.is_empty() {
         return Err(wrong(&store.join("*.jnl"), "is missing"));
     }
     TREES
         .iter()
         .try_for_each(|tree| check_tree(&store.join("keyspaces").join(tree)))
-}
-
-fn has_journal(store: &Path) -> Result<bool, Failure> {
-    for entry in fs::read_dir(store)? {
-        if Path::new(&entry?.file_name()).extension() == Some("jnl".as_ref()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn check_tree(tree: &Path) -> Result<(), Failure> {

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`folder`] | whose folder it is, and in which format |
 //! | [`engine`] | the storage engine: nothing else knows which it is |
-//! | [`manifest`] | what is checked before the engine opens its files |
+//! | [`manifest`], [`journal`] | what is checked, and mended, before the engine opens its files |
 //! | [`block`], [`record`], [`seal`] | what is stored, byte by byte |
 //! | [`writer`], [`group`] | one thread that writes for everyone, a group at a time |
 //! | [`retention`], [`reclaim`] | what is no longer kept, and its disk space |
@@ -30,6 +30,7 @@ mod engine;
 mod folder;
 mod group;
 mod hub;
+mod journal;
 mod list;
 mod log;
 mod manifest;

@@ -12,12 +12,12 @@ pub(super) const RECENT_BYTES: u64 = 64 * 1024 * 1024;
 /// What is in memory, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    appended: VecDeque<Appended>,
+    messages: VecDeque<Messages>,
     bytes: u64,
 }
 
 #[derive(Debug)]
-struct Appended {
+struct Messages {
     log: Weak<Log>,
     /// Of the first message after them.
     next: Offset,
@@ -28,10 +28,10 @@ impl Recent {
     /// Messages before `next` have come into memory; the oldest of all topics go for them.
     pub(super) fn add(&mut self, log: &Arc<Log>, next: Offset, bytes: u64) {
         let log = Arc::downgrade(log);
-        self.appended.push_back(Appended { log, next, bytes });
+        self.messages.push_back(Messages { log, next, bytes });
         self.bytes += bytes;
         while self.bytes > RECENT_BYTES {
-            let Some(oldest) = self.appended.pop_front() else {
+            let Some(oldest) = self.messages.pop_front() else {
                 return;
             };
             self.bytes -= oldest.bytes;

@@ -73,7 +73,15 @@ impl Topic {
             latest_time: UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
             name: Name::new(text(rest)?).map_err(|_| Damaged)?,
         };
-        Ok((number(&mut without_prefix(key)?)?, record))
+        let id = number(&mut without_prefix(key)?)?;
+        let Bounds { earliest, next } = record.bounds;
+        let ordered = record.stored_from <= earliest && earliest <= next;
+        // Beyond that they were not counted up to.
+        let small = [id, next, record.bytes].iter().all(|n| *n < 1 << 62);
+        match ordered && small {
+            true => Ok((id, record)),
+            false => Err(Damaged),
+        }
     }
 }
 
@@ -144,10 +152,10 @@ mod tests {
         let topic = Topic {
             epoch: Epoch(1),
             bounds: Bounds {
-                earliest: 2,
-                next: 3,
+                earliest: 3,
+                next: 4,
             },
-            stored_from: 4,
+            stored_from: 2,
             bytes: 5,
             sequenced: 6,
             latest_time: UNIX_EPOCH + Duration::from_nanos(7),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::engine::Engine;
+use super::engine::{Engine, Failure};
 use super::log::{cost, Log};
 use super::record;
 use crate::topic::{Offset, Retention, MESSAGE_OVERHEAD};
@@ -45,22 +45,31 @@ impl Oldest {
         record: &mut record::Topic,
         fresh: &[Arc<str>],
     ) {
-        let bounds = |record: &record::Topic| record.bounds.next - record.bounds.earliest;
+        let kept = |record: &record::Topic| record.bounds.next - record.bounds.earliest;
         for _ in 0..AT_ONCE {
-            let count = bounds(record);
+            let count = kept(record);
             let too_many = count > retention.messages || record.bytes > retention.bytes;
             if count == 0 || (!too_many && retention.age.is_none()) {
                 return;
             }
-            let Some((cost, time)) = self.first(engine, log, record, fresh) else {
-                return;
+            let (cost, time) = match self.first(engine, log, record, fresh) {
+                Ok(Some(first)) => first,
+                // It is not known what it counts, but it has to go.
+                Err(Failure::Damaged(why)) if too_many => {
+                    let (name, earliest) = (&record.name, record.bounds.earliest);
+                    log::error!(
+                        "topic {name}: offset {earliest} is dropped, and is damaged: {why}"
+                    );
+                    (MESSAGE_OVERHEAD, now)
+                }
+                Ok(None) | Err(_) => return,
             };
             let too_old = |age| now.duration_since(time).is_ok_and(|is| is > age);
             if !too_many && !retention.age.is_some_and(too_old) {
                 return;
             }
             record.bounds.earliest += 1;
-            record.bytes = match bounds(record) {
+            record.bytes = match kept(record) {
                 0 => 0,
                 _ => record.bytes.saturating_sub(cost),
             };
@@ -74,7 +83,7 @@ impl Oldest {
         log: &Log,
         record: &record::Topic,
         fresh: &[Arc<str>],
-    ) -> Option<(u64, SystemTime)> {
+    ) -> Result<Option<(u64, SystemTime)>, Failure> {
         let earliest = record.bounds.earliest;
         let front = self.by_topic.entry(log.id()).or_default();
         while front.from < earliest && front.messages.pop_front().is_some() {
@@ -82,12 +91,12 @@ impl Oldest {
         }
         if front.from == earliest {
             if let Some(first) = front.messages.front() {
-                return Some(*first);
+                return Ok(Some(*first));
             }
         }
         front.from = earliest;
-        front.messages = look(engine, log, record, fresh);
-        front.messages.front().copied()
+        front.messages = look(engine, log, record, fresh)?;
+        Ok(front.messages.front().copied())
     }
 
     pub(super) fn forget(&mut self, topic: u64) {
@@ -104,25 +113,17 @@ fn look(
     log: &Log,
     record: &record::Topic,
     fresh: &[Arc<str>],
-) -> VecDeque<(u64, SystemTime)> {
+) -> Result<VecDeque<(u64, SystemTime)>, Failure> {
     let earliest = record.bounds.earliest;
     let appended_from = record.bounds.next - fresh.len() as u64;
     if let Some(skip) = earliest.checked_sub(appended_from) {
         let fresh = fresh.iter().skip(skip as usize).take(LOOK_AHEAD);
-        return fresh.map(|text| (cost(text), record.latest_time)).collect();
+        return Ok(fresh.map(|text| (cost(text), record.latest_time)).collect());
     }
     if let Some(recent) = log.recent_costs(earliest, LOOK_AHEAD) {
-        return recent.into();
+        return Ok(recent.into());
     }
-    match engine.read(log.id(), earliest, appended_from) {
-        Ok(messages) => messages.iter().map(|m| (cost(&m.data), m.time)).collect(),
-        // It is dropped anyway.
-        Err(why) => {
-            log::error!(
-                "topic {}: offset {earliest} is dropped although it cannot be read: {why}",
-                record.name
-            );
-            VecDeque::from([(MESSAGE_OVERHEAD, SystemTime::UNIX_EPOCH)])
-        }
-    }
+    let stored = engine.read(log.id(), earliest, appended_from)?;
+    let stored = stored.iter().take(LOOK_AHEAD);
+    Ok(stored.map(|m| (cost(&m.data), m.time)).collect())
 }

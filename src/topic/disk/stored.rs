@@ -1,6 +1,6 @@
 //! All that an engine has of the topics beside the messages, as it is loaded when it is opened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::engine::{Engine, Failure};
@@ -36,8 +36,13 @@ impl Stored {
         for known in stored.producers.values_mut() {
             known.sort_by_key(|(_, producer)| producer.seen);
         }
+        let mut names = HashSet::new();
         for (id, topic) in &stored.topics {
             stored.check_topic(engine, *id, topic)?;
+            if !names.insert(topic.name.clone()) {
+                let why = format!("topic {} is stored twice", topic.name);
+                return Err(Failure::Damaged(why));
+            }
         }
         Ok(stored)
     }

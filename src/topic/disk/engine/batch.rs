@@ -71,57 +71,60 @@ impl Batch<'_> {
     ) -> Result<Offset, Failure> {
         let Bounds { earliest, next } = record.bounds;
         let mut stored_from = record.stored_from;
-        let places = self.places(topic, stored_from, TRIM_BLOCKS)?;
-        // There may be more: then it is due again at once.
-        let mut end = match places.len() < TRIM_BLOCKS {
-            true => next,
-            false => Offset::MAX,
+        let places = self.places(topic, stored_from, earliest, TRIM_BLOCKS)?;
+        let due = match places.len() < TRIM_BLOCKS {
+            true => {
+                let behind = self.places(topic, earliest.saturating_add(1), Offset::MAX, 1)?;
+                Some(behind.first().map_or(next, |place| place.first))
+            }
+            // There may be more: then it is due again at once.
+            false => None,
         };
         let mut held = None;
         for place in places {
-            if place.first > earliest {
-                end = place.first;
-                break;
-            }
             // The one before it ends where this begins.
             if let Some(before) = held.replace(place) {
                 self.batch.remove(&self.engine.tree, Place::key(before));
                 stored_from = place.first;
             }
         }
-        if let (Some(last), true) = (held, earliest >= end) {
+        if let (Some(last), Some(end)) = (held, due.filter(|end| earliest >= *end)) {
             self.batch.remove(&self.engine.tree, last.key());
             stored_from = end;
         }
         record.stored_from = stored_from;
         self.append(topic, record, &[]);
-        Ok(match end {
-            Offset::MAX => stored_from,
-            end => end,
-        })
+        Ok(due.unwrap_or(stored_from))
     }
 
     /// Removes a topic and everything of it.
     pub(in crate::topic::disk) fn remove(&mut self, topic: u64) -> Result<(), Failure> {
-        for place in self.places(topic, 0, usize::MAX)? {
+        let places = self.places(topic, 0, Offset::MAX, usize::MAX)?;
+        let producers = self.engine.tree.prefix(record::Producer::prefix(topic));
+        let producers = guarded(|| producers.map(|entry| Ok(entry.key()?)).collect());
+        let producers: Vec<fjall::Slice> = producers?;
+        for place in places {
             self.batch.remove(&self.engine.tree, place.key());
         }
-        guarded(|| {
-            for entry in self.engine.tree.prefix(record::Producer::prefix(topic)) {
-                self.batch.remove(&self.engine.tree, entry.key()?);
-            }
-            Ok(())
-        })?;
+        for key in producers {
+            self.batch.remove(&self.engine.tree, key);
+        }
         self.batch
             .remove(&self.engine.tree, record::Topic::key(topic));
         Ok(())
     }
 
-    /// Where blocks of a topic lie, from an offset on; at most so many.
-    fn places(&self, topic: u64, from: Offset, most: usize) -> Result<Vec<Place>, Failure> {
+    /// Where blocks of a topic lie that begin at these offsets; at most so many.
+    fn places(
+        &self,
+        topic: u64,
+        from: Offset,
+        to: Offset,
+        most: usize,
+    ) -> Result<Vec<Place>, Failure> {
         let place = |first| Place { topic, first }.key();
         guarded(|| {
-            let keys = self.engine.tree.range(place(from)..=place(Offset::MAX));
+            let keys = self.engine.tree.range(place(from)..=place(to));
             let places = keys.take(most).map(|entry| {
                 let key = entry.key()?;
                 Place::of_key(&key).map_err(|Damaged| damaged("a key"))

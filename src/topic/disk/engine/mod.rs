@@ -20,15 +20,16 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistM
 use self::batch::Batch;
 use super::block::{self, nanos, Place};
 use super::copy::copy;
+use super::journal::cut_last_batch;
 use super::seal::Damaged;
 use super::{manifest, record};
 use crate::stream::contain;
-use crate::topic::{Bounds, Message, Offset, ProducerName};
+use crate::topic::{Bounds, Message, Offset, ProducerName, MESSAGE_OVERHEAD};
 
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A read takes so many bytes of text, or a little more.
+/// A read takes so much, or a little more, counted as retention counts.
 const READ_BYTES: usize = 64 * 1024;
 
 /// So much is in memory before it is written to a file of its own, besides the journal.
@@ -81,8 +82,28 @@ impl Engine {
     pub(super) fn open(store: &Path) -> Result<Self, Failure> {
         guarded(|| {
             manifest::check(store)?;
-            Self::opened(store)
+            match Self::opened(store) {
+                Err(fjall::Error::JournalRecovery(why)) => Self::without_torn_batch(store, &why),
+                opened => Ok(opened?),
+            }
         })
+    }
+
+    /// Opens files whose journal fjall does not: where that is because of its last batch, a power
+    /// failure has torn it, and nobody was told of it.
+    fn without_torn_batch(store: &Path, why: &dyn fmt::Debug) -> Result<Self, Failure> {
+        let tried = copy(store)?;
+        cut_last_batch(tried.path())?;
+        if Self::opened(tried.path()).is_err() {
+            let why = format!("its journal is not what was written: {why:?}");
+            return Err(Failure::Damaged(why));
+        }
+        log::warn!(
+            "the last batch in the journal of {} is torn, as by a power failure, and is dropped",
+            store.display()
+        );
+        cut_last_batch(store)?;
+        Ok(Self::opened(store)?)
     }
 
     /// The same, once this process is done with the files.
@@ -101,12 +122,20 @@ impl Engine {
         store: &Path,
         look: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let copy = copy(store)?;
+        manifest::check(store)?;
+        let copy = copy(store).map_err(|e| {
+            let folder = std::env::temp_dir();
+            let folder = folder.display();
+            Failure::Unusable(format!(
+                "a copy of the journal does not fit into {folder}: {e}; name another folder for \
+                 temporary files with TMPDIR"
+            ))
+        })?;
         let engine = Self::open(copy.path())?;
         look(&engine)
     }
 
-    fn opened(store: &Path) -> Result<Self, Failure> {
+    fn opened(store: &Path) -> fjall::Result<Self> {
         let database = Database::builder(store)
             .cache_size(CACHE_BYTES)
             // The least that there can be: what is behind it is read again when it is opened.
@@ -163,16 +192,26 @@ impl Engine {
             let mut expected = offset;
             let missing = |offset| Failure::Damaged(format!("no message is at offset {offset}"));
             for block in self.blocks_from(topic, offset, next)? {
-                let (place, value) = block?;
-                if place.first > expected {
-                    return Err(missing(expected));
-                }
-                let block = block::decode(place, &value, offset)
-                    .map_err(|Damaged| damaged(&format!("the block at offset {}", place.first)))?;
-                bytes += value.len();
-                for message in block.messages() {
-                    messages.push_back(message);
-                    expected += 1;
+                let block = block.and_then(|(place, value)| {
+                    if place.first > expected {
+                        return Err(missing(expected));
+                    }
+                    let what = || damaged(&format!("the block at offset {}", place.first));
+                    block::decode(place, &value, offset).map_err(|Damaged| what())
+                });
+                match block {
+                    Ok(block) => {
+                        let before = messages.len();
+                        messages.extend(block.messages());
+                        expected = offset + messages.len() as u64;
+                        let read = messages.range(before..);
+                        bytes += read
+                            .map(|m| m.data.len() + MESSAGE_OVERHEAD as usize)
+                            .sum::<usize>();
+                    }
+                    // What is before it can be told; who reads on is told of it.
+                    Err(_) if !messages.is_empty() => break,
+                    Err(why) => return Err(why),
                 }
                 if bytes >= READ_BYTES {
                     break;
@@ -225,7 +264,8 @@ impl Engine {
             // All messages of a block came at one time.
             match block.time < time {
                 true => low = place.first + block.texts.len() as u64,
-                false => high = place.first,
+                // Blocks before it may have gone since.
+                false => high = place.first.min(middle),
             }
         }
         Ok(low.clamp(earliest, next))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::topic::disk::engine::{Engine, Failure};
 use crate::topic::disk::folder::probe;
+use crate::topic::disk::journal::write_again;
 use crate::topic::disk::log::Log;
 use crate::topic::disk::stored::Stored;
 
@@ -30,7 +31,6 @@ impl Writer {
         match self.reopen(logs) {
             Ok(engine) => {
                 log::info!("topics in {} can be written again", self.hub.dir.display());
-                self.hub.set_engine(Ok(engine.clone()));
                 self.engine = Ok(engine);
             }
             Err(why) => {
@@ -46,19 +46,23 @@ impl Writer {
 
     fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
         probe(&self.hub.store)?;
+        write_again(&self.hub.store)?;
         // Files are locked until the last read is over.
-        let engine = Engine::open(&self.hub.store)?;
-        // What the engine has read of the failed group may never have reached the disk.
-        engine.write_anew()?;
+        let engine = Arc::new(Engine::open(&self.hub.store)?);
         let stored = Stored::load(&engine)?;
         for log in logs {
             stored.check(log)?;
         }
         self.kept = stored.kept();
         self.seen = stored.seen;
+        // Of the failed group, a topic may be stored that has been dropped since.
+        let gone = |id: &&u64| logs.iter().all(|log| log.id() != **id);
+        self.removed.extend(stored.topics.keys().filter(gone));
+        // Whoever is woken now may read.
+        self.hub.set_engine(Ok(engine.clone()));
         for log in logs {
             self.forgotten.extend(stored.restore(log));
         }
-        Ok(Arc::new(engine))
+        Ok(engine)
     }
 }

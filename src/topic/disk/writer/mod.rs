@@ -73,7 +73,7 @@ pub(super) struct Writer {
     forgotten: Vec<Forgotten>,
     /// The bound from which on a topic has another block to remove.
     trim_at: HashMap<u64, Offset>,
-    trim_from: usize,
+    tidy_from: usize,
     /// When the first message was written that is not synced.
     unsynced: Option<Instant>,
     tidied: Instant,
@@ -105,7 +105,7 @@ impl Writer {
             epoch: None,
             forgotten,
             trim_at: HashMap::new(),
-            trim_from: 0,
+            tidy_from: 0,
             unsynced: None,
             tidied: Instant::now(),
         }
@@ -151,7 +151,9 @@ impl Writer {
     fn until_something_is_due(&self) -> Duration {
         let due = self.tidied + TIDY_EVERY;
         let due = match (self.durability, self.unsynced) {
-            (Durability::Within(time), Some(since)) => due.min(since + time),
+            (Durability::Within(time), Some(since)) => since
+                .checked_add(time)
+                .map_or(due, |synced| due.min(synced)),
             _ => due,
         };
         due.saturating_duration_since(Instant::now())
@@ -211,9 +213,13 @@ impl Writer {
                 batch.forget_producer(log.id(), producer);
             }
         }
-        for topic in &self.removed {
-            batch.remove(*topic)?;
-        }
+        self.removed.retain(|topic| match batch.remove(*topic) {
+            Ok(()) => true,
+            Err(why) => {
+                log::error!("a topic that nobody uses stays on disk: {why}");
+                false
+            }
+        });
         if let Some(epoch) = self.epoch {
             batch.epoch(epoch);
         }

@@ -1,6 +1,6 @@
 //! What the writer does once a second.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::{Writer, TIDY_EVERY};
@@ -8,9 +8,10 @@ use crate::topic::disk::engine::{Engine, Failure};
 use crate::topic::disk::group::Group;
 use crate::topic::disk::log::Log;
 use crate::topic::registry::lock;
+use crate::topic::Offset;
 
-/// How long a round of removing blocks may take.
-const TRIM_WITHIN: Duration = Duration::from_millis(50);
+/// How long a round may take. The topics that are left have their turn in the next.
+const TIDY_WITHIN: Duration = Duration::from_millis(50);
 
 impl Writer {
     /// What is due once a second.
@@ -21,14 +22,19 @@ impl Writer {
         let Some(topics) = self.topics.upgrade() else {
             return;
         };
-        let logs: Vec<_> = lock(&topics).all().cloned().collect();
+        // Weak, so that nobody takes an idle topic for one that is used.
+        let mut logs: Vec<_> = lock(&topics).all().map(Arc::downgrade).collect();
         drop(topics);
         let done = match self.engine.clone() {
-            Ok(engine) => self
-                .expire(&engine, &logs)
-                .and_then(|()| self.trim(&engine, &logs))
-                .map(|()| self.reclaim.look(&engine, self.kept)),
+            Ok(engine) => {
+                // Where the last round ended.
+                let begin = self.tidy_from % logs.len().max(1);
+                logs.rotate_left(begin);
+                self.tidy_from = begin;
+                self.tidy_all(&engine, &logs)
+            }
             Err(_) => {
+                let logs: Vec<_> = logs.iter().filter_map(Weak::upgrade).collect();
                 self.try_again(&logs);
                 Ok(())
             }
@@ -39,53 +45,64 @@ impl Writer {
         self.tidied = Instant::now();
     }
 
-    /// Moves the bounds of topics whose oldest messages are too old; or too many, since the server
-    /// was started with less retention than before.
-    fn expire(&mut self, engine: &Engine, logs: &[Arc<Log>]) -> Result<(), Failure> {
-        let mut group = Group::new();
+    fn tidy_all(&mut self, engine: &Arc<Engine>, logs: &[Weak<Log>]) -> Result<(), Failure> {
+        let started = Instant::now();
         for log in logs {
-            let (now, record) = (group.now, &mut group.change(log).record);
-            let before = record.bounds;
-            self.oldest
-                .retain(engine, &self.hub.retention, now, log, record, &[]);
-            if record.bounds == before {
-                group.undo_last();
+            if let Some(log) = log.upgrade() {
+                self.expire(engine, &log)?;
+                self.trim(engine, &log)?;
+            }
+            self.tidy_from += 1;
+            if started.elapsed() >= TIDY_WITHIN {
+                break;
             }
         }
-        if group.changes.is_empty() {
+        self.reclaim.look(engine, self.kept);
+        Ok(())
+    }
+
+    /// Moves the bounds of a topic whose oldest messages are too old; or too many, since the server
+    /// was started with less retention than before.
+    fn expire(&mut self, engine: &Engine, log: &Arc<Log>) -> Result<(), Failure> {
+        let mut group = Group::new();
+        let now = group.now;
+        let change = group.change(log);
+        let before = change.record.bounds;
+        let retention = &self.hub.retention;
+        self.oldest
+            .retain(engine, retention, now, log, &mut change.record, &[]);
+        if change.record.bounds == before {
             return Ok(());
         }
         let mut batch = engine.batch();
-        for change in &group.changes {
-            batch.append(change.log.id(), &change.record, &[]);
-        }
+        batch.append(log.id(), &change.record, &[]);
         engine.commit(batch)?;
         self.written(group);
         Ok(())
     }
 
-    /// Removes the blocks that no bounds reach any more.
-    fn trim(&mut self, engine: &Engine, logs: &[Arc<Log>]) -> Result<(), Failure> {
-        let started = Instant::now();
-        // Where the last round ended.
-        let begin = self.trim_from % logs.len().max(1);
-        let (before, after) = logs.split_at(begin);
-        for (n, log) in after.iter().chain(before).enumerate() {
-            let mut record = log.record(&log.state());
-            let due = self.trim_at.get(&log.id());
-            if record.bounds.earliest < due.copied().unwrap_or(record.stored_from + 1) {
-                continue;
-            }
-            let mut batch = engine.batch();
-            let next_block = batch.trim(log.id(), &mut record)?;
-            engine.commit(batch)?;
-            log.retained(&record);
-            self.trim_at.insert(log.id(), next_block);
-            if started.elapsed() >= TRIM_WITHIN {
-                self.trim_from = begin + n + 1;
-                break;
-            }
+    /// Removes the blocks of a topic that its bounds do not reach any more.
+    fn trim(&mut self, engine: &Engine, log: &Arc<Log>) -> Result<(), Failure> {
+        let mut record = log.record(&log.state());
+        let due = self.trim_at.get(&log.id());
+        if record.bounds.earliest < due.copied().unwrap_or(record.stored_from + 1) {
+            return Ok(());
         }
+        let mut batch = engine.batch();
+        let next_block = match batch.trim(log.id(), &mut record) {
+            Ok(next_block) => {
+                engine.commit(batch)?;
+                log.retained(&record);
+                next_block
+            }
+            Err(Failure::Damaged(why)) => {
+                let name = &record.name;
+                log::error!("topic {name}: old messages stay on disk, which are damaged: {why}");
+                Offset::MAX
+            }
+            Err(why) => return Err(why),
+        };
+        self.trim_at.insert(log.id(), next_block);
         Ok(())
     }
 }
