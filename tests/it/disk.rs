@@ -350,7 +350,7 @@ fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
     fs::write(&journal, &again).expect("a file");
     let (retention, limits) = (Retention::default(), Limits::default());
     let damaged = Disk::open(dir.path(), Durability::Synced, retention, limits);
-    let why = damaged.err().expect("an error").to_string();
+    let why = damaged.expect_err("an error").to_string();
     assert!(why.contains("damaged"), "{why}");
     assert!(
         fs::read(&journal).expect("a file") == again,

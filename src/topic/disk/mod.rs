@@ -4,7 +4,8 @@
 //!
 //! A message that was acknowledged or told to a subscriber is there after the process is killed,
 //! once, at its offset; with [`Durability::Synced`] also after the machine has lost power. So are
-//! the sequence numbers of producers, the epochs of topics and their bounds.
+//! the sequence numbers of producers and the epochs of topics. What retention has dropped may be
+//! there again after a power failure, until it is dropped again.
 //!
 //! # How
 //!

@@ -316,9 +316,8 @@ impl Engine {
         guarded(|| Ok(self.database.persist(PersistMode::SyncData)?))
     }
 
-    /// Writes what is only in the journal once more, into files of its own. After a failed write
-    /// the system may show what never reached the disk.
-    pub(super) fn write_anew(&self) -> Result<(), Failure> {
+    /// Writes what is only in the journal into a file of its own.
+    fn write_anew(&self) -> Result<(), Failure> {
         guarded(|| Ok(self.tree.rotate_memtable()?))?;
         self.wait_until(|| self.tree.sealed_memtable_count() == 0)?;
         self.sync()
