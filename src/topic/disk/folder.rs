@@ -15,11 +15,16 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Failure};
 
 /// What this program writes.
 const FORMAT: u32 = 1;
+
+/// How long a lock that is held is asked for again.
+const LOCKED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why topics on disk cannot be used. Its text names the file and what to do.
 #[derive(Debug)]
@@ -163,14 +168,23 @@ impl Folder {
         let lock = options
             .open(&path)
             .map_err(|source| failed(&path, source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                topics: dir.join("topics"),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
-            Err(TryLockError::Error(source)) => Err(failed(&path, source)),
+        let started = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // A process that is just being started has the locks of the one that starts it, for
+                // a moment.
+                Err(TryLockError::WouldBlock) if started.elapsed() < LOCKED_WITHIN => {
+                    thread::sleep(LOCKED_WITHIN / 20);
+                }
+                Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(dir.to_owned())),
+                Err(TryLockError::Error(source)) => return Err(failed(&path, source)),
+            }
         }
+        Ok(Self {
+            topics: dir.join("topics"),
+            _lock: lock,
+        })
     }
 
     fn create(&self, dir: &Path) -> Result<(), OpenError> {
