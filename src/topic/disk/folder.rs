@@ -129,7 +129,11 @@ impl Folder {
     /// The topics in `dir`, which comes into being if it is not there.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         let is_new = !exists(dir)?;
-        fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
+        fs::create_dir_all(dir).map_err(|source| match source.kind() {
+            // It is a file that exists.
+            io::ErrorKind::AlreadyExists => failed(dir, io::ErrorKind::NotADirectory.into()),
+            _ => failed(dir, source),
+        })?;
         if let (true, Ok(parent)) = (is_new, dir.join("..").canonicalize()) {
             sync(&parent)?;
         }
