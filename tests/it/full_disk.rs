@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use greeter_stream::stream::Status;
 use greeter_stream::topic::From;
 use grpcio::RpcStatusCode;
 use rustix::process::{getrlimit, prlimit, Pid, Resource, Rlimit};
@@ -39,49 +40,41 @@ fn fails_and_works_again(
 ) {
     let account = &Account::of(&server.address);
     account.publish("before", 200).expect("it works");
-    let (mut follower, mut seen) = (account.subscribe(From::Earliest, true), Vec::new());
-    account.follow(&mut follower, &mut seen, 200);
-
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        // Neither comes back when it is interrupted.
+        let follower = scope.spawn(|| account.follow());
         let patient = scope.spawn(|| account.publish_patiently("patient", &over));
         let over = Over(&over);
         assert!(account.ledger.wait_for_more(200, PATIENCE), "it works");
+
         fail(server);
-        let status = account.publish("impatient", 100_000).expect_err("it fails");
-        assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
-        let why = format!("topics in {folder} cannot be ");
-        assert!(status.message().contains(&why), "{status}");
+        let refused = |status: Status| {
+            let why = format!("topics in {folder} cannot be ");
+            assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
+            assert!(status.message().contains(&why), "{status}");
+        };
+        let full = account.publish_in_batches("impatient", u64::MAX, 20);
+        refused(full.expect_err("it fails"));
         // Those who come now are told the same, at once, unless a last message just fits.
         for n in 0..5 {
             let begun = Instant::now();
-            let status = account
-                .publish(&format!("late-{n}"), 1_000)
-                .expect_err("it fails");
-            assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
-            assert!(status.message().contains(&why), "{status}");
+            let late = account.publish(&format!("late-{n}"), 1_000);
+            refused(late.expect_err("it fails"));
             assert!(begun.elapsed() < NOTICED_WITHIN, "{:?}", begun.elapsed());
         }
-        // What is there is read on, by those who follow and by those who come.
-        let there = account.read(From::Earliest);
-        account.ledger.check(TOPIC, &there);
-        account.follow(&mut follower, &mut seen, there.len());
-        assert_eq!(seen, there);
-        let (_, last) = there.split_at(there.len() - 100);
-        let read = account.read(From::Offset(there.len() as u64 - 100, None));
-        assert!(read.starts_with(last), "{read:?}, not {last:?}");
+        // What is in memory is read on, by those who follow and by those who come.
+        account.until_followed(account.ledger.total());
+        assert!(account.read(From::Last(100)).len() >= 100);
 
         mend(server);
         let begun = Instant::now();
         for n in 0.. {
             match account.publish(&format!("again-{n}"), 10) {
                 Ok(()) => break,
-                Err(status) => assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}"),
+                Err(status) => refused(status),
             }
-            assert!(
-                begun.elapsed() < NOTICED_WITHIN,
-                "it does not notice that it can write"
-            );
+            assert!(begun.elapsed() < NOTICED_WITHIN, "it does not notice");
             thread::park_timeout(Duration::from_millis(50));
         }
         println!("publishing works again after {:?}", begun.elapsed());
@@ -93,48 +86,101 @@ fn fails_and_works_again(
         }
         drop(over);
         patient.join().expect("no panic");
+
+        let there = account.read(From::Earliest);
+        account.ledger.check(TOPIC, &there);
+        account.until_followed(there.len() as u64);
+        let log = server.server().log.so_far();
+        let told = log.iter().filter(|line| line.contains(folder)).count();
+        // Once when it fails, and once when it works again: not for each who is refused.
+        assert!((2..20).contains(&told), "{log:#?}");
+        server.kill();
+        assert_eq!(follower.join().expect("no panic"), there);
+        server.start_again();
+        assert_eq!(account.read(From::Earliest), there);
+        account.publish("after", 10).expect("it works");
     });
-
-    let there = account.read(From::Earliest);
-    account.ledger.check(TOPIC, &there);
-    account.follow(&mut follower, &mut seen, there.len());
-    assert_eq!(seen, there);
-    drop(follower);
-    let log = server.server().log.so_far();
-    let told = log.iter().filter(|line| line.contains(folder)).count();
-    // Once when it fails, and once when it works again: not for each who is refused.
-    assert!((2..20).contains(&told), "{log:#?}");
-
-    server.kill();
-    server.start_again();
-    assert_eq!(account.read(From::Earliest), there);
-    account.publish("after", 10).expect("it works");
 }
 
 #[test]
 fn a_full_disk_refuses_publishers_until_there_is_room() {
     let folder = Folder::new();
     let disk = folder.path("disk");
-    let mounts = format!("mkdir -p {disk}; mount -t tmpfs -o size=64m tmpfs {disk}");
-    let name = "full_disk::a_small_disk";
-    run_helper_with_mounts(name, &mounts, &disk, 5 * PATIENCE);
+    let mounts = format!("mkdir -p {disk}; mount -t tmpfs -o size=128m tmpfs {disk}");
+    for name in [
+        "a_small_disk",
+        "a_disk_that_fills_up",
+        "a_disk_that_is_full_at_the_start",
+    ] {
+        run_helper_with_mounts(&format!("full_disk::{name}"), &mounts, &disk, 5 * PATIENCE);
+    }
+}
+
+/// Leaves so much of a disk, in bytes.
+fn fill(ballast: &str, left: u64) {
+    let mut file = File::create(ballast).expect("room");
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let length = file.metadata().expect("a file").len() - left;
+    file.set_len(length).expect("shorter");
+}
+
+/// Leaves so much of a disk for a server, in bytes, and then makes room.
+fn fills_up(left: u64) {
+    let disk = helper_folder();
+    let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
+    let mut server = Durable::start(&data, &KEEP_ALL);
+    let fail = |_: &mut Durable| fill(&ballast, left);
+    let make_room = |_: &mut Durable| fs::remove_file(&ballast).expect("removed");
+    fails_and_works_again(&mut server, &data, fail, make_room);
 }
 
 #[test]
 #[ignore = "a helper process of another test"]
 fn a_small_disk() {
+    fills_up(1 << 20);
+}
+
+/// While the store writes its files anew, and not only its journal.
+#[test]
+#[ignore = "a helper process of another test"]
+fn a_disk_that_fills_up() {
+    fills_up(60 << 20);
+}
+
+#[test]
+#[ignore = "a helper process of another test"]
+fn a_disk_that_is_full_at_the_start() {
     let disk = helper_folder();
     let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
     let mut server = Durable::start(&data, &KEEP_ALL);
-    let fill = |_: &mut Durable| {
-        let mut file = File::create(&ballast).expect("room");
-        while file.write_all(&[1; 4096]).is_ok() {}
-        // What is left for the server.
-        file.set_len(file.metadata().expect("a file").len() - (1 << 20))
-            .expect("shorter");
-    };
-    let make_room = |_: &mut Durable| fs::remove_file(&ballast).expect("removed");
-    fails_and_works_again(&mut server, &data, fill, make_room);
+    let account = &Account::of(&server.address);
+    account.publish("before", 200).expect("it works");
+    fill(&ballast, 0);
+    let status = account
+        .publish("meanwhile", u64::MAX)
+        .expect_err("it fails");
+    assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
+    server.kill();
+    // Once with no room at all, and once with too little.
+    for left in [0, 64 * 1024] {
+        fill(&ballast, left);
+        match Server::try_start(&server.address, &["--data", &data], "warn") {
+            Ok(_server) => account.ledger.check(TOPIC, &account.read(From::Earliest)),
+            Err(refusal) => {
+                let said = refusal.said.join("\n");
+                println!("{said}");
+                assert_eq!(refusal.status.code(), Some(1), "{said}");
+                assert!(
+                    said.contains(&data) && said.contains("No space left"),
+                    "{said}"
+                );
+            }
+        }
+    }
+    fs::remove_file(&ballast).expect("removed");
+    server.start_again();
+    account.ledger.check(TOPIC, &account.read(From::Earliest));
+    account.publish("after", 10).expect("it works");
 }
 
 #[test]
@@ -157,19 +203,17 @@ fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
     fails_and_works_again(&mut server, &data, fail, mend);
 }
 
-/// That a server does not start with its topics in `folder`, and that it says so.
-fn refuses(folder: &str, why: &[&str]) {
+/// That a server does not start with its topics in `folder`, and says why and what to do.
+fn refuses(folder: &str, why: &str) {
     let refusal = match Server::try_start("127.0.0.1:0", &["--data", folder], "warn") {
         Err(refusal) => refusal,
         Ok(_) => panic!("it starts with {folder}"),
     };
     let said = refusal.said.join("\n");
-    println!("{said}");
     assert_eq!(refusal.status.code(), Some(1), "{said}");
     assert!(said.starts_with("greeter-server: "), "{said}");
-    assert!(said.contains(folder), "{said}");
-    for why in why {
-        assert!(said.contains(why), "{why}: {said}");
+    for text in [folder, why, "name another folder with --data"] {
+        assert!(said.contains(text), "{text}: {said}");
     }
 }
 
@@ -178,7 +222,7 @@ fn a_folder_is_used_by_one_server_at_a_time() {
     let folder = Folder::new();
     let data = folder.path("data");
     let mut server = Durable::start(&data, &[]);
-    refuses(&data, &["another"]);
+    refuses(&data, "another process uses the topics in");
     server.kill();
     server.start_again();
 }
@@ -186,7 +230,20 @@ fn a_folder_is_used_by_one_server_at_a_time() {
 #[test]
 fn a_file_is_no_folder() {
     let folder = Folder::new();
-    refuses(&folder.write("file", "text"), &[]);
+    refuses(&folder.write("file", "text"), "not a directory");
+}
+
+#[test]
+fn a_folder_of_another_version_is_left_alone() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    Durable::start(&data, &[]).stop();
+    let format = folder.path("data/topics/format");
+    let ours = fs::read_to_string(&format).expect("a file");
+    fs::write(&format, "1000\n").expect("written");
+    refuses(&data, "says \"1000\", and this version knows format");
+    fs::write(&format, ours).expect("written");
+    Durable::start(&data, &[]).stop();
 }
 
 #[test]
@@ -204,6 +261,6 @@ fn a_folder_that_cannot_be_written_is_refused() {
 fn a_read_only_folder() {
     let data = helper_folder();
     assert!(fs::write(Path::new(&data).join("file"), "text").is_err());
-    refuses(&data, &[]);
-    refuses(&format!("{data}/new"), &[]);
+    refuses(&data, "Read-only file system");
+    refuses(&format!("{data}/new"), "Read-only file system");
 }

@@ -82,7 +82,7 @@ fn live_and_die(
             let batch = [1, 10, 100, 1000][publisher as usize % 4];
             scope.spawn(move || account.publish_in_batches(&name, u64::MAX, batch));
         }
-        let reader = scope.spawn(|| account.follow_to_the_end());
+        let reader = scope.spawn(|| account.follow());
         assert!(account.ledger.wait_for_more(total, PATIENCE), "it works");
         thread::sleep(Duration::from_millis(fastrand::u64(1..500)));
         let acknowledged = account.ledger.acknowledgements();

@@ -3,6 +3,7 @@
 //! for longer.
 
 mod publishers;
+mod retention;
 mod subscribers;
 
 use std::collections::hash_map::DefaultHasher;

@@ -1,8 +1,8 @@
 //! A topic on disk, and the ledger of what is published to it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{
@@ -24,6 +24,8 @@ fn topic() -> Name {
 pub struct Account {
     address: String,
     pub ledger: Ledger,
+    /// How many messages who follows has seen.
+    followed: AtomicU64,
 }
 
 impl Account {
@@ -31,6 +33,7 @@ impl Account {
         Self {
             address: address.to_owned(),
             ledger: Ledger::default(),
+            followed: AtomicU64::new(0),
         }
     }
 
@@ -111,18 +114,8 @@ impl Account {
         soon("the log", messages.collect())
     }
 
-    /// Reads on with a subscription until it has seen `end` messages in all.
-    pub fn follow(&self, messages: &mut Subscription, seen: &mut Vec<Id>, end: usize) {
-        while seen.len() < end {
-            let message = soon("a message", messages.next()).expect("it follows");
-            let message = message.expect("it is not interrupted");
-            assert_eq!(message.offset, seen.len() as u64);
-            seen.push(self.ledger.recognise(TOPIC, &message.data));
-        }
-    }
-
     /// What a subscription gives until it is interrupted.
-    pub fn follow_to_the_end(&self) -> Vec<Id> {
+    pub fn follow(&self) -> Vec<Id> {
         let mut messages = self.subscribe(From::Earliest, true);
         let mut seen = Vec::new();
         loop {
@@ -130,10 +123,21 @@ impl Account {
                 Some(Ok(message)) => {
                     assert_eq!(message.offset, seen.len() as u64);
                     seen.push(self.ledger.recognise(TOPIC, &message.data));
+                    self.followed.store(seen.len() as u64, Relaxed);
                 }
                 Some(Err(SubscribeError::Ended(_))) => return seen,
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    /// Waits until who follows has seen so many.
+    pub fn until_followed(&self, messages: u64) {
+        let begun = Instant::now();
+        while self.followed.load(Relaxed) < messages {
+            let followed = self.followed.load(Relaxed);
+            assert!(begun.elapsed() < PATIENCE, "{followed} of {messages}");
+            thread::park_timeout(Duration::from_millis(5));
         }
     }
 }

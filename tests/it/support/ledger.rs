@@ -193,6 +193,22 @@ impl Ledger {
         }
     }
 
+    /// That a log ends as it has to: with the last messages that were acknowledged of each
+    /// producer, in order.
+    pub fn check_tail(&self, log: &[Id]) {
+        let mut next: HashMap<usize, u64> = HashMap::new();
+        for id in log.iter().rev() {
+            let acknowledged = self.entries().producers[id.producer].acknowledged;
+            let before = next.insert(id.producer, id.number).unwrap_or(acknowledged);
+            assert_eq!(
+                id.number + 1,
+                before,
+                "of {}",
+                self.entries().producers[id.producer].name
+            );
+        }
+    }
+
     /// How many messages of a topic's log were acknowledged and are not there.
     pub fn missing(&self, topic: &str, log: &[Id]) -> u64 {
         let stored = self.stored(topic, log);
