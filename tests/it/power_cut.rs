@@ -36,8 +36,8 @@ impl Disk {
     fn make(path: &str) -> String {
         let image = format!("{path}.image");
         format!(
-            "truncate -s 2G {image}; mkfs.ext4 -q -F {image}; mkdir -p {path}; \
-             mount -o loop {image} {path}"
+            "command -v python3 >/dev/null; truncate -s 2G {image}; mkfs.ext4 -q -F {image}; \
+             mkdir -p {path}; mount -o loop {image} {path}"
         )
     }
 

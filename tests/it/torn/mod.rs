@@ -1,11 +1,12 @@
 //! Files of topics that are cut, changed or gone: what a server then tells is the beginning of what
 //! there was, or an error, and never anything else.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+mod damage;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{env, fmt, thread};
+use std::{env, thread};
 
 use fastrand::Rng;
 use futures::{SinkExt, StreamExt};
@@ -14,6 +15,7 @@ use greeter_stream::stream::Status;
 use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
 
+use self::damage::{copy, files, length, pick, Damage};
 use crate::support::certificates::Folder;
 use crate::support::durable::{without_panics, Durable, KEEP_ALL};
 use crate::support::process::Server;
@@ -24,86 +26,6 @@ use crate::support::{client, soon, PATIENCE};
 const TRIALS: u64 = 30;
 
 const TOPICS: [&str; 4] = ["a", "b/c", "large", "late"];
-
-/// What is written where something was.
-const PAGE: u64 = 4096;
-
-/// What is done to a file.
-enum Damage {
-    Cut {
-        at: u64,
-    },
-    /// A bit of it.
-    Flip {
-        at: u64,
-        bit: u8,
-    },
-    /// A page of zeros.
-    Zero {
-        at: u64,
-    },
-    /// Zeros from there to the end: what a file system may show that grew the file and lost its
-    /// contents.
-    ZeroTail {
-        at: u64,
-    },
-    Delete,
-}
-
-impl Damage {
-    fn random(length: u64, random: &mut Rng) -> Self {
-        let at = random.u64(0..length);
-        match random.u8(0..5) {
-            0 => Self::Cut { at },
-            1 => Self::Flip {
-                at,
-                bit: random.u8(0..8),
-            },
-            2 => Self::Zero {
-                at: at / PAGE * PAGE,
-            },
-            3 => Self::ZeroTail { at },
-            _ => Self::Delete,
-        }
-    }
-
-    fn inflict(&self, file: &Path) {
-        if let Self::Delete = self {
-            return fs::remove_file(file).expect("removed");
-        }
-        let open = OpenOptions::new().read(true).write(true).open(file);
-        let file = open.expect("a file");
-        let length = file.metadata().expect("a file").len();
-        let zero = |at: u64, count: u64| {
-            let zeros = vec![0; count.min(length - at) as usize];
-            file.write_all_at(&zeros, at).expect("written");
-        };
-        match *self {
-            Self::Cut { at } => file.set_len(at).expect("cut"),
-            Self::Flip { at, bit } => {
-                let mut byte = [0];
-                file.read_exact_at(&mut byte, at).expect("read");
-                file.write_all_at(&[byte[0] ^ 1 << bit], at)
-                    .expect("written");
-            }
-            Self::Zero { at } => zero(at, PAGE),
-            Self::ZeroTail { at } => zero(at, length),
-            Self::Delete => {}
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cut { at } => write!(f, "cut at {at}"),
-            Self::Flip { at, bit } => write!(f, "bit {bit} of byte {at} flipped"),
-            Self::Zero { at } => write!(f, "zeros for the page at {at}"),
-            Self::ZeroTail { at } => write!(f, "zeros from {at} on"),
-            Self::Delete => f.write_str("deleted"),
-        }
-    }
-}
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -120,62 +42,6 @@ struct Outcomes {
 
 fn name(topic: &str) -> Name {
     Name::new(topic).expect("a name")
-}
-
-/// All files in a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files.extend(self::files(&path)),
-            false => files.push(path),
-        }
-    }
-    // The order of a folder is not the same twice.
-    files.sort();
-    files
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => drop(fs::copy(&path, &to).expect("copied")),
-        }
-    }
-}
-
-fn length(file: &Path) -> u64 {
-    File::open(file)
-        .and_then(|f| f.metadata())
-        .expect("a file")
-        .len()
-}
-
-/// Any file that has something in it, or, as often, the one of any byte.
-fn pick(files: &[PathBuf], random: &mut Rng) -> usize {
-    let lengths: Vec<_> = files.iter().map(|file| length(file)).collect();
-    loop {
-        let file = match random.bool() {
-            true => random.usize(..files.len()),
-            false => {
-                let mut byte = random.u64(..lengths.iter().sum::<u64>());
-                let holds = |length: &u64| {
-                    let holds = byte < *length;
-                    byte = byte.saturating_sub(*length);
-                    holds
-                };
-                lengths.iter().position(holds).unwrap_or_default()
-            }
-        };
-        if lengths[file] > 0 {
-            return file;
-        }
-    }
 }
 
 fn message(topic: &str, producer: &str, number: u64) -> String {
