@@ -381,6 +381,26 @@ fn a_group_for_several_full_topics_is_taken_as_each_alone_would_be() {
 }
 
 #[test]
+fn nothing_is_acknowledged_in_a_folder_that_is_gone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (data, elsewhere) = (dir.path().join("data"), dir.path().join("elsewhere"));
+    let store = open(&data);
+    let topic = store.topic(&name("t")).expect("a topic");
+    append(&topic, texts(0..3));
+    fs::rename(&data, &elsewhere).expect("a folder");
+    let refused = || soon("append", topic.append(texts(0..1), None)).err();
+    eventually("it is noticed", || match refused() {
+        None => false,
+        Some(why) => why
+            .to_string()
+            .contains("has been moved, removed or replaced"),
+    });
+    fs::rename(&elsewhere, &data).expect("a folder");
+    eventually("it is back", || refused().is_none());
+    assert_eq!(read(&topic, From::Offset(0, None))[..3], texts(0..3));
+}
+
+#[test]
 fn one_process_at_a_time() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path());

@@ -14,6 +14,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -122,14 +123,20 @@ impl Error for OpenError {
 #[derive(Debug)]
 pub(super) struct Folder {
     topics: PathBuf,
-    _lock: File,
+    lock: File,
+    lock_path: PathBuf,
 }
 
 impl Folder {
     /// The topics in `dir`, which comes into being if it is not there.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         let is_new = !exists(dir)?;
-        fs::create_dir_all(dir).map_err(|source| match source.kind() {
+        // Its messages are nobody else's.
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir);
+        made.map_err(|source| match source.kind() {
             // It is a file that exists.
             io::ErrorKind::AlreadyExists => failed(dir, io::ErrorKind::NotADirectory.into()),
             _ => failed(dir, source),
@@ -155,6 +162,19 @@ impl Folder {
         let folder = Self::lock(dir, File::options().read(true))?;
         folder.check()?;
         Ok(folder)
+    }
+
+    /// Fails once the folder is no longer where it was: what is written would be found nowhere.
+    pub(super) fn is_there(&self) -> Result<(), Failure> {
+        let same = |there: &fs::Metadata, locked: &fs::Metadata| {
+            (there.dev(), there.ino()) == (locked.dev(), locked.ino())
+        };
+        match (fs::metadata(&self.lock_path), self.lock.metadata()) {
+            (Ok(there), Ok(locked)) if same(&there, &locked) => Ok(()),
+            _ => Err(Failure::Unusable(
+                "the folder has been moved, removed or replaced; put it back".to_owned(),
+            )),
+        }
     }
 
     /// Where the engine has its files.
@@ -187,7 +207,8 @@ impl Folder {
         }
         Ok(Self {
             topics: dir.join("topics"),
-            _lock: lock,
+            lock,
+            lock_path: path,
         })
     }
 

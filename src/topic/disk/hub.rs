@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use futures::executor::ThreadPool;
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::task::SpawnExt;
 
 use super::engine::{Engine, Failure};
+use super::folder::Folder;
 use super::writer::Work;
 use crate::topic::notifier::Notifier;
 use crate::topic::{Error, Limits, Name, Offset, Retention};
@@ -19,6 +20,8 @@ pub(super) struct Hub {
     pub(super) dir: PathBuf,
     /// Where the engine has its files.
     pub(super) store: PathBuf,
+    /// The store's, so that whoever holds a topic does not keep the folder.
+    pub(super) folder: Weak<Folder>,
     pub(super) retention: Retention,
     pub(super) limits: Limits,
     pub(super) notifier: Notifier,
@@ -29,6 +32,13 @@ pub(super) struct Hub {
 }
 
 impl Hub {
+    /// Fails once the folder is no longer where it was.
+    pub(super) fn folder_is_there(&self) -> Result<(), Failure> {
+        self.folder
+            .upgrade()
+            .map_or(Ok(()), |folder| folder.is_there())
+    }
+
     /// Has the writer do something. Without one nothing is done, and nobody is answered.
     pub(super) fn work(&self, work: Work) {
         let _ = self.writer.send(work);

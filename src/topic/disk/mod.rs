@@ -91,7 +91,7 @@ pub struct Disk {
     next: Mutex<Next>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Unlocked last.
-    _folder: Folder,
+    _folder: Arc<Folder>,
 }
 
 /// Of the topic that is made next.
@@ -114,12 +114,13 @@ impl Disk {
         retention: Retention,
         limits: Limits,
     ) -> Result<Self, OpenError> {
-        let folder = Folder::open(dir)?;
+        let folder = Arc::new(Folder::open(dir)?);
         let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {
             let stored = Stored::load(&engine)?;
             Ok((Arc::new(engine), stored))
         });
         let (engine, stored) = opened.map_err(|why| folder.not_opened(why))?;
+        ::log::info!("topics in {}: {stored}", dir.display());
         let started = |source| OpenError::Thread(source);
         let readers = ThreadPool::builder()
             .pool_size(READERS)
@@ -131,6 +132,7 @@ impl Disk {
         let hub = Arc::new(Hub {
             dir: dir.to_owned(),
             store: folder.store(),
+            folder: Arc::downgrade(&folder),
             retention,
             limits,
             notifier,

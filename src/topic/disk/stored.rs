@@ -1,6 +1,7 @@
 //! All that an engine has of the topics beside the messages, as it is loaded when it is opened.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::engine::{Engine, Failure};
@@ -18,6 +19,18 @@ pub(super) struct Stored {
     pub(super) epoch: u64,
     /// The last number that a producer got for being seen.
     pub(super) seen: u64,
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self
+            .topics
+            .values()
+            .map(|t| t.bounds.next - t.bounds.earliest);
+        let messages: u64 = kept.sum();
+        let (topics, bytes) = (self.topics.len(), self.kept());
+        write!(f, "{topics} topics with {messages} messages, {bytes} bytes")
+    }
 }
 
 impl Stored {

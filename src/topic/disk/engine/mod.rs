@@ -127,7 +127,7 @@ impl Engine {
             let folder = std::env::temp_dir();
             let folder = folder.display();
             Failure::Unusable(format!(
-                "a copy of the journal does not fit into {folder}: {e}; name another folder for \
+                "a copy of the journal cannot be made in {folder}: {e}; name another folder for \
                  temporary files with TMPDIR"
             ))
         })?;

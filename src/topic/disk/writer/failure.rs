@@ -45,6 +45,7 @@ impl Writer {
     }
 
     fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
+        self.hub.folder_is_there()?;
         probe(&self.hub.store)?;
         write_again(&self.hub.store)?;
         // Files are locked until the last read is over.

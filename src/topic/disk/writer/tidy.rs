@@ -47,6 +47,7 @@ impl Writer {
 
     fn tidy_all(&mut self, engine: &Arc<Engine>, logs: &[Weak<Log>]) -> Result<(), Failure> {
         let started = Instant::now();
+        self.hub.folder_is_there()?;
         for log in logs {
             if let Some(log) = log.upgrade() {
                 self.expire(engine, &log)?;
