@@ -17,7 +17,7 @@ use greeter_stream::topic::{Epoch, Name};
 
 use crate::support::process::Server;
 use crate::support::service::request;
-use crate::support::{client_with, raw, soon, within, PATIENCE};
+use crate::support::{client_with, raw, soon, whole_machine, within, PATIENCE};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -47,6 +47,7 @@ fn size() -> (usize, usize) {
 
 #[test]
 fn every_reader_is_told_where_it_goes_on() {
+    let _alone = whole_machine();
     let (readers, drains) = size();
     for _ in 0..drains {
         drain(readers);

@@ -16,7 +16,7 @@ mod silence;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use greeter_stream::client::Client;
 use greeter_stream::stream::Status;
 
 use crate::support::process::Server;
-use crate::support::{client, soon, PATIENCE};
+use crate::support::{client, soon, whole_machine, PATIENCE};
 
 /// How long a client may wait that calls while an attack lasts: for its turn, behind what the
 /// attacker has sent by then.
@@ -71,9 +71,7 @@ fn survives_with(
     what: &str,
     attack: impl FnOnce(SocketAddr) -> String,
 ) -> Aftermath {
-    // One attack at a time: they measure how long others wait.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let alone = whole_machine();
     let server = Server::start_quiet(flags);
     let neighbour = Neighbour::of(&server);
     let before = server.resident();

@@ -19,9 +19,9 @@ use greeter_stream::topic::Name;
 
 use self::subscribers::{Ends, Seen};
 use crate::support::certificates::Folder;
-use crate::support::client_with;
 use crate::support::durable::{Durable, KEEP_ALL};
 use crate::support::ledger::Ledger;
+use crate::support::{client_with, whole_machine};
 
 /// How often it is killed; the environment's `GREETER_TEST_CRASHES` says otherwise.
 const CRASHES: u64 = 20;
@@ -170,6 +170,7 @@ impl Scene {
 
 #[test]
 fn a_server_that_is_killed_loses_nothing_and_takes_nothing_back() {
+    let _alone = whole_machine();
     let number = |variable| {
         env::var(variable)
             .ok()

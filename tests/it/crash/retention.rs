@@ -13,7 +13,7 @@ use super::{name, pause, publishers, Scene, LONG};
 use crate::support::certificates::Folder;
 use crate::support::durable::Durable;
 use crate::support::ledger::Id;
-use crate::support::within;
+use crate::support::{whole_machine, within};
 
 const CRASHES: u64 = 10;
 const TOPIC: &str = "short";
@@ -63,6 +63,7 @@ impl Known {
 
 #[test]
 fn a_topic_that_keeps_a_few_messages_keeps_the_newest() {
+    let _alone = whole_machine();
     let folder = Folder::new();
     let kept = KEPT.to_string();
     let flags = ["--retention-messages", kept.as_str()];

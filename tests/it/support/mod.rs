@@ -21,6 +21,7 @@ pub mod terminal;
 pub mod texts;
 pub mod wire;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -34,6 +35,13 @@ use protobuf::Message;
 
 /// Longer than anything that works takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Held by a test that takes the whole machine: an attack, whose neighbours' waits are measured, or
+/// thousands of calls, or kills. One of them runs at a time.
+pub fn whole_machine() -> MutexGuard<'static, ()> {
+    static WHOLE: Mutex<()> = Mutex::new(());
+    WHOLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Waits for a future; fails the test when it takes too long.
 pub fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
