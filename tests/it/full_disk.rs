@@ -104,6 +104,7 @@ fn fails_and_works_again(
 
 #[test]
 fn a_full_disk_refuses_publishers_until_there_is_room() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let disk = folder.path("disk");
     let mounts = format!("mkdir -p {disk}; mount -t tmpfs -o size=128m tmpfs {disk}");
@@ -185,6 +186,7 @@ fn a_disk_that_is_full_at_the_start() {
 
 #[test]
 fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     let mut server = Durable::start(&data, &KEEP_ALL);
@@ -219,6 +221,7 @@ fn refuses(folder: &str, why: &str) {
 
 #[test]
 fn a_folder_is_used_by_one_server_at_a_time() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     let mut server = Durable::start(&data, &[]);
@@ -229,12 +232,14 @@ fn a_folder_is_used_by_one_server_at_a_time() {
 
 #[test]
 fn a_file_is_no_folder() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     refuses(&folder.write("file", "text"), "not a directory");
 }
 
 #[test]
 fn a_folder_of_another_version_is_left_alone() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();
@@ -248,6 +253,7 @@ fn a_folder_of_another_version_is_left_alone() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_refused() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();

@@ -121,6 +121,7 @@ fn cuts() -> u64 {
 
 #[test]
 fn what_was_acknowledged_is_there_after_power_was_lost() {
+    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let limit = PATIENCE * 3 + Duration::from_secs(10) * cuts() as u32;
     for name in ["power_cut::synced_always", "power_cut::synced_in_time"] {
