@@ -17,7 +17,7 @@ use greeter_stream::topic::{
 };
 
 use crate::support::process::{client, run, text, Server, SERVER};
-use crate::support::{soon, PATIENCE};
+use crate::support::{soon, whole_machine, PATIENCE};
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
@@ -235,6 +235,7 @@ fn a_dropped_topic_begins_another_life_that_is_remembered() {
 
 #[test]
 fn what_is_too_old_goes_and_so_does_its_disk_space() {
+    let _alone = whole_machine();
     let dir = tempfile::tempdir().expect("a folder");
     let age = Duration::from_secs(2);
     let retention = Retention {
