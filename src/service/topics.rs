@@ -14,12 +14,10 @@ use super::metadata::Request;
 use super::{response, status};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::stream::{Call, Requests, Status};
-use crate::topic::{
-    Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic, MESSAGE_OVERHEAD,
-};
+use crate::topic::{cost, Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic};
 
 /// What a publisher has sent while the store was busy is appended together: at most so much, and
-/// one message more, counted with [`MESSAGE_OVERHEAD`] each. Beyond it the client is told to wait.
+/// one message more, counted as retention counts. Beyond it the client is told to wait.
 const GATHERED_BYTES: u64 = 64 * 1024;
 
 /// The behaviour of calls that name a topic.
@@ -190,7 +188,7 @@ impl Publishing {
                 Poll::Ready(None) => self.ended = Some(Ok(())),
                 Poll::Ready(Some(Err(status))) => self.ended = Some(Err(status)),
                 Poll::Ready(Some(Ok(message))) => {
-                    self.gathered_bytes += message.data.len() as u64 + MESSAGE_OVERHEAD;
+                    self.gathered_bytes += cost(&message.data);
                     self.gathered.push(message.data.into());
                 }
             }

@@ -126,6 +126,11 @@ pub struct Retention {
 /// What a stored message costs beside its text, in bytes, about.
 pub const MESSAGE_OVERHEAD: u64 = 64;
 
+/// What a message with this text counts for, wherever bytes of messages are counted.
+pub(crate) fn cost(text: &str) -> u64 {
+    text.len() as u64 + MESSAGE_OVERHEAD
+}
+
 impl Default for Retention {
     /// 100,000 messages, 64 MiB, any age.
     fn default() -> Self {

@@ -1,6 +1,5 @@
 //! A server that is told to stop while a feed has many readers.
 
-use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +16,7 @@ use greeter_stream::topic::{Epoch, Name};
 
 use crate::support::process::Server;
 use crate::support::service::request;
-use crate::support::{client_with, raw, soon, whole_machine, within, PATIENCE};
+use crate::support::{client_with, number, raw, soon, whole_machine, within, PATIENCE};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -35,13 +34,9 @@ fn topic() -> Name {
 
 /// How many readers, and how often; more where the environment says so.
 fn size() -> (usize, usize) {
-    let number = |name, default| {
-        let value = env::var(name).ok();
-        value.map_or(default, |value| value.parse().expect("a number"))
-    };
     (
-        number("GREETER_TEST_READERS", 300),
-        number("GREETER_TEST_DRAINS", 3),
+        number("GREETER_TEST_READERS").unwrap_or(300),
+        number("GREETER_TEST_DRAINS").unwrap_or(3),
     )
 }
 

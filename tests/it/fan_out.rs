@@ -15,7 +15,7 @@ use crate::support::http2::{Connection, Event};
 use crate::support::process::Server;
 use crate::support::raw::{self, with_metadata};
 use crate::support::service::request;
-use crate::support::soon;
+use crate::support::{number, soon};
 
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
@@ -46,7 +46,7 @@ fn who_falls_behind_a_short_tail_is_told_where() {
 /// Publishes at full speed to a topic that keeps so many messages. Everyone sees all of them, in
 /// order, or is told from where on they are gone; returns how many saw all.
 fn fan_out(retention: u64) -> usize {
-    let messages = std::env::var("GREETER_FAN_OUT").map_or(2_000, |n| n.parse().expect("a number"));
+    let messages = number("GREETER_FAN_OUT").unwrap_or(2_000);
     let server = Server::start_quiet(&["--retention-messages", &retention.to_string()]);
     let queues = Queues::start("subscribers", 2);
     let connect = |_| {

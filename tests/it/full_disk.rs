@@ -16,7 +16,7 @@ use crate::support::account::{Account, TOPIC};
 use crate::support::certificates::Folder;
 use crate::support::durable::{Durable, KEEP_ALL};
 use crate::support::process::{helper_folder, run_helper_with_mounts, Server};
-use crate::support::PATIENCE;
+use crate::support::{whole_machine, PATIENCE};
 
 /// How soon the server has to notice that it can write again.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ fn fails_and_works_again(
 
 #[test]
 fn a_full_disk_refuses_publishers_until_there_is_room() {
-    let _alone = crate::support::whole_machine();
+    let _alone = whole_machine();
     let folder = Folder::new();
     let disk = folder.path("disk");
     let mounts = format!("mkdir -p {disk}; mount -t tmpfs -o size=128m tmpfs {disk}");
@@ -186,7 +186,7 @@ fn a_disk_that_is_full_at_the_start() {
 
 #[test]
 fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
-    let _alone = crate::support::whole_machine();
+    let _alone = whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     let mut server = Durable::start(&data, &KEEP_ALL);
@@ -221,7 +221,6 @@ fn refuses(folder: &str, why: &str) {
 
 #[test]
 fn a_folder_is_used_by_one_server_at_a_time() {
-    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     let mut server = Durable::start(&data, &[]);
@@ -232,14 +231,12 @@ fn a_folder_is_used_by_one_server_at_a_time() {
 
 #[test]
 fn a_file_is_no_folder() {
-    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     refuses(&folder.write("file", "text"), "not a directory");
 }
 
 #[test]
 fn a_folder_of_another_version_is_left_alone() {
-    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();
@@ -253,7 +250,6 @@ fn a_folder_of_another_version_is_left_alone() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_refused() {
-    let _alone = crate::support::whole_machine();
     let folder = Folder::new();
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();

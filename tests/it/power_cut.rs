@@ -5,7 +5,7 @@
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use greeter_stream::topic::From;
 
@@ -14,7 +14,7 @@ use crate::support::certificates::Folder;
 use crate::support::durable::{Durable, KEEP_ALL};
 use crate::support::ledger::{Acknowledged, Id};
 use crate::support::process::{helper_folder, run_helper_with_mounts, run_within, text, Process};
-use crate::support::PATIENCE;
+use crate::support::{number, whole_machine, PATIENCE};
 
 /// How often; the environment's `GREETER_TEST_CUTS` says otherwise.
 const CUTS: u64 = 5;
@@ -116,12 +116,12 @@ fn stop(process: &Process) {
 }
 
 fn cuts() -> u64 {
-    env::var("GREETER_TEST_CUTS").map_or(CUTS, |n| n.parse().expect("a number"))
+    number("GREETER_TEST_CUTS").unwrap_or(CUTS)
 }
 
 #[test]
 fn what_was_acknowledged_is_there_after_power_was_lost() {
-    let _alone = crate::support::whole_machine();
+    let _alone = whole_machine();
     let folder = Folder::new();
     let limit = PATIENCE * 3 + Duration::from_secs(10) * cuts() as u32;
     for name in ["power_cut::synced_always", "power_cut::synced_in_time"] {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use futures_timer::Delay;
@@ -20,7 +20,7 @@ use crate::support::http2::Connection;
 use crate::support::lines::Lines;
 use crate::support::process::{client as program, Process, Server};
 use crate::support::relay::Relay;
-use crate::support::{client_with, secured, soon, PATIENCE};
+use crate::support::{client_with, number, secured, soon, PATIENCE};
 
 /// How long it takes, in seconds; the environment's `GREETER_TEST_SOAK` says otherwise.
 const SECONDS: u64 = 20;
@@ -401,7 +401,7 @@ fn restart(done: &Done, over: &AtomicBool) {
 
 #[test]
 fn everything_at_once_is_right_and_leaves_nothing_behind() {
-    let seconds = env::var("GREETER_TEST_SOAK").map_or(SECONDS, |n| n.parse().expect("seconds"));
+    let seconds = number("GREETER_TEST_SOAK").unwrap_or(SECONDS);
     let folder = Folder::new();
     let ((plain, plain_site), (secured, secured_site)) = (Site::plain(), Site::secured(&folder));
     let sites = [plain_site, secured_site];

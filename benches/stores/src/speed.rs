@@ -39,18 +39,7 @@ pub fn append(
         "messages/s",
         thousands(appended as f64 / busy.as_secs_f64()),
     );
-    cell(
-        "commit p50, ms",
-        format!("{:.2}", times.part(0.5) as f64 / 1e3),
-    );
-    cell(
-        "commit p99, ms",
-        format!("{:.2}", times.part(0.99) as f64 / 1e3),
-    );
-    cell(
-        "commit max, ms",
-        format!("{:.0}", times.part(1.0) as f64 / 1e3),
-    );
+    commits_took(&times);
     cell(
         "CPU, us/message",
         format!("{:.2}", cpu.as_secs_f64() * 1e6 / appended as f64),
@@ -197,18 +186,7 @@ pub fn drop_old(engine: &str, dir: &Path, topics: u64, keep: u64) -> Result<()> 
         "messages/s",
         thousands((20 * topics * keep) as f64 / busy.as_secs_f64()),
     );
-    cell(
-        "commit p50, ms",
-        format!("{:.2}", times.part(0.5) as f64 / 1e3),
-    );
-    cell(
-        "commit p99, ms",
-        format!("{:.2}", times.part(0.99) as f64 / 1e3),
-    );
-    cell(
-        "commit max, ms",
-        format!("{:.0}", times.part(1.0) as f64 / 1e3),
-    );
+    commits_took(&times);
     let amplification =
         (stat::written()? - written) as f64 / (20 * topics * keep * TEXT as u64) as f64;
     cell("bytes written/byte of text", format!("{amplification:.2}"));
@@ -299,4 +277,12 @@ pub fn open(engine: &str, dir: &Path) -> Result<()> {
     );
     cell("memory, MiB", stat::peak()?);
     Ok(())
+}
+
+/// How long commits took.
+fn commits_took(times: &Times) {
+    let part = |part| times.part(part) as f64 / 1e3;
+    cell("commit p50, ms", format!("{:.2}", part(0.5)));
+    cell("commit p99, ms", format!("{:.2}", part(0.99)));
+    cell("commit max, ms", format!("{:.0}", part(1.0)));
 }

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use futures::channel::oneshot;
 
-use super::log::{cost, Log};
+use super::log::Log;
 use super::record;
 use crate::topic::producers::Known;
-use crate::topic::{Appended, Error, Limits, ProducerName, Retention, Sequence};
+use crate::topic::{cost, Appended, Error, Limits, ProducerName, Retention, Sequence};
 
 /// A batch, and who waits for it.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Append {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.batch.iter().map(cost).sum()
+        self.batch.iter().map(|text| cost(text)).sum()
     }
 }
 
@@ -140,7 +140,7 @@ impl Change {
         }
         // No more than `count`, which came from a length.
         let fresh = &append.batch[duplicates as usize..];
-        let bytes = fresh.iter().map(cost).sum::<u64>();
+        let bytes = fresh.iter().map(|text| cost(text)).sum::<u64>();
         // What the topic itself gives up for the batch.
         let beyond = |kept: u64| kept.saturating_sub(retention.bytes);
         let freed = beyond(self.record.bytes + bytes) - beyond(self.record.bytes);

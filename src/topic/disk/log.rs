@@ -18,8 +18,8 @@ use crate::topic::notifier::Waiters;
 use crate::topic::producers::{Known, Producers};
 use crate::topic::registry::Life;
 use crate::topic::{
-    Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, ProducerName, Sequence, Topic,
-    MESSAGE_OVERHEAD,
+    cost, Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, ProducerName, Sequence,
+    Topic,
 };
 
 /// A cursor takes several recent messages at a time, to lock the log less often: at most these.
@@ -310,11 +310,6 @@ impl State {
         let old = usize::try_from(old).unwrap_or(usize::MAX);
         self.recent.drain(..old.min(self.recent.len()));
     }
-}
-
-/// What a message counts for.
-pub(super) fn cost(data: &Arc<str>) -> u64 {
-    data.len() as u64 + MESSAGE_OVERHEAD
 }
 
 impl Life for Log {

@@ -64,9 +64,8 @@ use self::writer::{Work, Writer};
 use super::identity::Identity;
 use super::notifier::Notifier;
 use super::registry::{lock, Registry, SWEEP_EVERY};
-use crate::stream::contain;
-
 use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
+use crate::stream::contain;
 
 /// Threads that read what is not in memory.
 const READERS: usize = 2;
@@ -173,19 +172,7 @@ impl Disk {
             _folder: folder,
         })
     }
-}
 
-/// Has publishers refused when the writer panics, which is a mistake of ours.
-fn run(writer: Writer, hub: &Hub) {
-    if let Err(why) = contain(|| writer.run()) {
-        let why =
-            format!("the thread that writes has panicked: {why}; the server has to be restarted");
-        ::log::error!("topics in {}: {why}", hub.dir.display());
-        hub.set_engine(Err(Failure::Unusable(why)));
-    }
-}
-
-impl Disk {
     /// Whoever still holds a topic must not keep the files. Everything is safe by now: a server that
     /// stops need not wait for the engine to merge its files.
     fn close_engine(&self) {
@@ -200,6 +187,16 @@ impl Disk {
                 drop(done);
             });
         let _ = closed.recv_timeout(ENGINE_CLOSED_WITHIN);
+    }
+}
+
+/// Has publishers refused when the writer panics, which is a mistake of ours.
+fn run(writer: Writer, hub: &Hub) {
+    if let Err(why) = contain(|| writer.run()) {
+        let why =
+            format!("the thread that writes has panicked: {why}; the server has to be restarted");
+        ::log::error!("topics in {}: {why}", hub.dir.display());
+        hub.set_engine(Err(Failure::Unusable(why)));
     }
 }
 

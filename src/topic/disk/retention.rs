@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::engine::{Engine, Failure};
-use super::log::{cost, Log};
+use super::log::Log;
 use super::record;
-use crate::topic::{Offset, Retention, MESSAGE_OVERHEAD};
+use crate::topic::{cost, Offset, Retention, MESSAGE_OVERHEAD};
 
 /// So many of a topic's oldest messages are looked at together.
 const LOOK_AHEAD: usize = 64;

@@ -15,8 +15,7 @@ use crate::topic::notifier::Waiters;
 use crate::topic::producers::Producers;
 use crate::topic::registry::Life;
 use crate::topic::{
-    Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, Sequence, Topic,
-    MESSAGE_OVERHEAD,
+    cost, Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, Sequence, Topic,
 };
 
 /// A cursor takes several messages at a time from the log, to lock it less often; at most these,
@@ -130,7 +129,7 @@ impl Log {
 
     /// Counts a batch as part of what all topics keep, if they may keep so much.
     fn reserve(&self, state: &State, batch: &[Arc<str>]) -> Result<(), Error> {
-        let bytes: u64 = batch.iter().map(cost).sum();
+        let bytes: u64 = batch.iter().map(|text| cost(text)).sum();
         // What the topic itself gives up for the batch.
         let freed = (state.bytes + bytes).saturating_sub(self.shared.retention.bytes);
         let limit = self.shared.limits.bytes;
@@ -223,10 +222,6 @@ impl State {
             next: self.next(),
         }
     }
-}
-
-fn cost(data: &Arc<str>) -> u64 {
-    data.len() as u64 + MESSAGE_OVERHEAD
 }
 
 impl Drop for Log {

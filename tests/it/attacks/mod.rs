@@ -25,7 +25,7 @@ use greeter_stream::client::Client;
 use greeter_stream::stream::Status;
 
 use crate::support::process::Server;
-use crate::support::{client, soon, whole_machine, PATIENCE};
+use crate::support::{client, number, soon, whole_machine, PATIENCE};
 
 /// How long a client may wait that calls while an attack lasts: for its turn, behind what the
 /// attacker has sent by then.
@@ -40,8 +40,7 @@ const LEFT: u64 = 64 * 1024;
 
 /// How often to do what is done `n` times in every run.
 fn times(n: u32) -> u32 {
-    let factor = std::env::var("GREETER_ATTACKS").map_or(1, |f| f.parse().expect("a number"));
-    n * factor
+    n * number("GREETER_ATTACKS").unwrap_or(1)
 }
 
 /// Has `attack` attack a server of its own; it says what it did. The server serves others meanwhile,

@@ -10,8 +10,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use fastrand::Rng;
 use greeter_stream::client::{Client, Config};
@@ -21,7 +21,7 @@ use self::subscribers::{Ends, Seen};
 use crate::support::certificates::Folder;
 use crate::support::durable::{Durable, KEEP_ALL};
 use crate::support::ledger::Ledger;
-use crate::support::{client_with, whole_machine};
+use crate::support::{client_with, number, whole_machine};
 
 /// How often it is killed; the environment's `GREETER_TEST_CRASHES` says otherwise.
 const CRASHES: u64 = 20;
@@ -171,11 +171,6 @@ impl Scene {
 #[test]
 fn a_server_that_is_killed_loses_nothing_and_takes_nothing_back() {
     let _alone = whole_machine();
-    let number = |variable| {
-        env::var(variable)
-            .ok()
-            .map(|n| n.parse().expect("a number"))
-    };
     let crashes = number("GREETER_TEST_CRASHES").unwrap_or(CRASHES);
     let seed = number("GREETER_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("GREETER_TEST_SEED={seed}");

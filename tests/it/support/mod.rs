@@ -21,6 +21,9 @@ pub mod terminal;
 pub mod texts;
 pub mod wire;
 
+use std::env;
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +38,12 @@ use protobuf::Message;
 
 /// Longer than anything that works takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long or how often, where the environment says so.
+pub fn number<T: FromStr<Err: Debug>>(variable: &str) -> Option<T> {
+    let number = env::var(variable).ok()?;
+    Some(number.parse().expect("a number"))
+}
 
 /// Held by a test that takes the whole machine: an attack, whose neighbours' waits are measured, or
 /// thousands of calls, or kills. One of them runs at a time.

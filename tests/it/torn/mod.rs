@@ -5,8 +5,8 @@ mod damage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use fastrand::Rng;
 use futures::{SinkExt, StreamExt};
@@ -20,7 +20,7 @@ use crate::support::certificates::Folder;
 use crate::support::durable::{without_panics, Durable, KEEP_ALL};
 use crate::support::process::Server;
 use crate::support::texts::text_of;
-use crate::support::{client, soon, PATIENCE};
+use crate::support::{client, number, soon, whole_machine, PATIENCE};
 
 /// How many times; the environment's `GREETER_TEST_TORN` says otherwise.
 const TRIALS: u64 = 30;
@@ -280,12 +280,7 @@ impl Scene {
 
 #[test]
 fn damaged_files_never_tell_anything_else_than_what_there_was() {
-    let _alone = crate::support::whole_machine();
-    let number = |variable| {
-        env::var(variable)
-            .ok()
-            .map(|n| n.parse().expect("a number"))
-    };
+    let _alone = whole_machine();
     let trials = number("GREETER_TEST_TORN").unwrap_or(TRIALS);
     let seed = number("GREETER_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("GREETER_TEST_SEED={seed}");

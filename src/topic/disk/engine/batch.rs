@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use fjall::OwnedWriteBatch;
 
-use super::{damaged, guarded, Engine, Failure, EPOCH};
+use super::{guarded, key, place_of, Engine, Failure, EPOCH};
 use crate::topic::disk::block::{self, Place};
 use crate::topic::disk::record;
-use crate::topic::disk::seal::Damaged;
 use crate::topic::producers::Known;
 use crate::topic::{Bounds, Offset, ProducerName};
 
@@ -122,13 +121,9 @@ impl Batch<'_> {
         to: Offset,
         most: usize,
     ) -> Result<Vec<Place>, Failure> {
-        let place = |first| Place { topic, first }.key();
         guarded(|| {
-            let keys = self.engine.tree.range(place(from)..=place(to));
-            let places = keys.take(most).map(|entry| {
-                let key = entry.key()?;
-                Place::of_key(&key).map_err(|Damaged| damaged("a key"))
-            });
+            let keys = self.engine.tree.range(key(topic, from)..=key(topic, to));
+            let places = keys.take(most).map(|entry| place_of(&entry.key()?));
             places.collect()
         })
     }

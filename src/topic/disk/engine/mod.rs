@@ -24,13 +24,13 @@ use super::journal::cut_last_batch;
 use super::seal::Damaged;
 use super::{manifest, record};
 use crate::stream::contain;
-use crate::topic::{Bounds, Message, Offset, ProducerName, MESSAGE_OVERHEAD};
+use crate::topic::{cost, Bounds, Message, Offset, ProducerName};
 
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A read takes so much, or a little more, counted as retention counts.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: u64 = 64 * 1024;
 
 /// So much is in memory before it is written to a file of its own, besides the journal.
 const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
@@ -205,9 +205,7 @@ impl Engine {
                         messages.extend(block.messages());
                         expected = offset + messages.len() as u64;
                         let read = messages.range(before..);
-                        bytes += read
-                            .map(|m| m.data.len() + MESSAGE_OVERHEAD as usize)
-                            .sum::<usize>();
+                        bytes += read.map(|m| cost(&m.data)).sum::<u64>();
                     }
                     // What is before it can be told; who reads on is told of it.
                     Err(_) if !messages.is_empty() => break,
@@ -229,13 +227,12 @@ impl Engine {
     /// Where the last block of a topic ends, if there is one.
     pub(super) fn end(&self, topic: u64) -> Result<Option<Offset>, Failure> {
         guarded(|| {
-            let place = |first| Place { topic, first }.key();
-            let mut blocks = self.tree.range(place(0)..=place(Offset::MAX));
+            let mut blocks = self.tree.range(key(topic, 0)..=key(topic, Offset::MAX));
             let Some(last) = blocks.next_back() else {
                 return Ok(None);
             };
             let (key, value) = last.into_inner()?;
-            let place = Place::of_key(&key).map_err(|Damaged| damaged("a key"))?;
+            let place = place_of(&key)?;
             let block = block::decode(place, &value, place.first);
             let block = block.map_err(|Damaged| damaged("the last block of a topic"))?;
             Ok(Some(place.first + block.texts.len() as u64))
@@ -278,22 +275,18 @@ impl Engine {
         offset: Offset,
         next: Offset,
     ) -> Result<impl Iterator<Item = Result<(Place, fjall::Slice), Failure>>, Failure> {
-        let place = |first| Place { topic, first }.key();
+        let wanted = key(topic, offset);
         // Looking for a block that begins there costs less than looking backwards.
-        let exact = self.tree.get(place(offset))?.is_some();
-        let first = match exact {
-            true => place(offset),
-            false => match self.tree.range(place(0)..=place(offset)).next_back() {
-                Some(entry) => Place::of_key(&entry.key()?)
-                    .map_err(|Damaged| damaged("a key"))?
-                    .key(),
-                None => place(offset),
+        let first = match self.tree.contains_key(wanted)? {
+            true => wanted,
+            false => match self.tree.range(key(topic, 0)..=wanted).next_back() {
+                Some(entry) => place_of(&entry.key()?)?.key(),
+                None => wanted,
             },
         };
-        Ok(self.tree.range(first..place(next)).map(|entry| {
+        Ok(self.tree.range(first..key(topic, next)).map(|entry| {
             let (key, value) = entry.into_inner()?;
-            let place = Place::of_key(&key).map_err(|Damaged| damaged("a key"))?;
-            Ok((place, value))
+            Ok((place_of(&key)?, value))
         }))
     }
 
@@ -354,6 +347,15 @@ impl Engine {
 /// What the engine does, its panics contained: a damaged file can cause one.
 fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     contain(f).unwrap_or_else(|why| Err(Failure::Damaged(format!("the engine panicked: {why}"))))
+}
+
+/// The key of a block of this topic that begins at `first`.
+fn key(topic: u64, first: Offset) -> [u8; 17] {
+    Place { topic, first }.key()
+}
+
+fn place_of(key: &[u8]) -> Result<Place, Failure> {
+    Place::of_key(key).map_err(|Damaged| damaged("a key"))
 }
 
 /// Other than that of any folder that was made before.

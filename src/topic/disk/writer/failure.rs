@@ -1,5 +1,6 @@
 //! What the writer does when writing fails, and how it goes on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Writer;
@@ -57,8 +58,9 @@ impl Writer {
         self.kept = stored.kept();
         self.seen = stored.seen;
         // Of the failed group, a topic may be stored that has been dropped since.
-        let gone = |id: &&u64| logs.iter().all(|log| log.id() != **id);
-        self.removed.extend(stored.topics.keys().filter(gone));
+        let known: HashSet<_> = logs.iter().map(|log| log.id()).collect();
+        let stored_ids = stored.topics.keys().copied();
+        self.removed = stored_ids.filter(|id| !known.contains(id)).collect();
         // Whoever is woken now may read.
         self.hub.set_engine(Ok(engine.clone()));
         for log in logs {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::engine::{Engine, Failure};
 use super::group::{Append, Change, Group};
 use super::hub::Hub;
-use super::log::{cost, Log};
+use super::log::Log;
 use super::recent::Recent;
 use super::reclaim::Reclaim;
 use super::retention::Oldest;
@@ -29,7 +29,7 @@ use super::stored::Stored;
 use super::Durability;
 use crate::topic::producers::Known;
 use crate::topic::registry::Registry;
-use crate::topic::{Offset, ProducerName};
+use crate::topic::{cost, Offset, ProducerName};
 
 /// A group is closed once it has so much, counted as retention counts it.
 const GROUP_BYTES: u64 = 4 * 1024 * 1024;
@@ -250,7 +250,7 @@ impl Writer {
                 producers,
                 ..
             } = change;
-            let bytes = texts.iter().map(cost).sum();
+            let bytes = texts.iter().map(|text| cost(text)).sum();
             let before = log.appended(&record, texts, quiet);
             self.kept = self.kept + record.bytes - before;
             self.reclaim.count(bytes, before + bytes - record.bytes);
