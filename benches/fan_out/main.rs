@@ -36,8 +36,8 @@ use futures::{channel::oneshot, stream};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::server::{Config, Server};
 use greeter_stream::service::PUT_STREAM;
-use greeter_stream::stream::{client, Queues, Status};
 use grpcio::{CallOption, ChannelBuilder, MetadataBuilder};
+use grpcio_streams::{client, Queues, Status};
 
 use median::Median;
 use numbered::DIGITS;

@@ -9,11 +9,11 @@ use futures::executor::block_on;
 use futures::{stream, FutureExt, SinkExt, TryFutureExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::{create_greeter, Greeter};
-use greeter_stream::stream::Queues;
 use grpcio::{
     ClientStreamingSink, DuplexSink, RequestStream, RpcContext, ServerBuilder, ServerCredentials,
     ServerStreamingSink, WriteFlags,
 };
+use grpcio_streams::Queues;
 
 #[derive(Clone, Default)]
 struct Naive(Arc<Mutex<Topic>>);

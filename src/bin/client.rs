@@ -3,15 +3,17 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use env_logger::Env;
 use greeter_stream::client::command::{run, Args, Failure};
+use greeter_stream::log_filter;
 
 fn main() -> ExitCode {
     let args = Args::of_process();
     // A failed call says all there is to say; the C core's own lines are for those who ask. With no
     // logging at all the C core would write them itself.
-    let filter = Env::default().default_filter_or("greeter_stream=error");
-    env_logger::Builder::from_env(filter).init();
+    env_logger::Builder::new()
+        .parse_filters(&log_filter("greeter_stream=error"))
+        .parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default())
+        .init();
     grpcio::redirect_log();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

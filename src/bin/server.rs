@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use env_logger::{Env, Target, WriteStyle};
+use env_logger::{Target, WriteStyle};
 use futures::channel::oneshot;
 use futures::FutureExt;
+use greeter_stream::log_filter;
 use greeter_stream::server::args::{Args, Task};
 use greeter_stream::server::{Config, ListTopics, LogOutput, Server};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
@@ -48,8 +49,8 @@ fn start_logging(output: &LogOutput) {
         true => WriteStyle::Always,
         false => WriteStyle::Never,
     };
-    let filter = Env::default().default_filter_or("warn,greeter_stream=info");
-    env_logger::Builder::from_env(filter)
+    env_logger::Builder::new()
+        .parse_filters(&log_filter("warn,greeter_stream=info"))
         .target(Target::Pipe(Box::new(output.clone())))
         .write_style(style)
         .init();

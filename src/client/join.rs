@@ -10,8 +10,8 @@ use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use super::publish::{PublishError, PublishOptions, Publisher};
 use super::subscribe::{Notice, Received, SubscribeError, SubscribeOptions, Subscription};
 use super::Client;
-use crate::stream::Status;
-use crate::topic::{Epoch, From, Name, Offset};
+use grpcio_streams::Status;
+use topic_log::{Epoch, From, Name, Offset};
 
 /// How a participant of a conversation behaves.
 pub struct JoinOptions {

@@ -18,7 +18,7 @@ use grpcio::{CallOption, ChannelBuilder, LbPolicy, MetadataBuilder, RpcStatusCod
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
-use crate::stream::{client, Queues, Status};
+use grpcio_streams::{client, Queues, Status};
 
 pub use join::{Conversation, JoinOptions};
 pub use publish::{PublishError, PublishOptions, Published, Publisher};

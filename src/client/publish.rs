@@ -16,8 +16,8 @@ use super::subscribe::Notice;
 use super::{is_unavailable, request, Client};
 use crate::generated::greeter::StreamResData;
 use crate::service::PUT_STREAM;
-use crate::stream::{client, Status};
-use crate::topic::{Epoch, Name, Offset, ProducerName};
+use grpcio_streams::{client, Status};
+use topic_log::{Epoch, Name, Offset, ProducerName};
 
 /// A call carries at most so much; then its messages are acknowledged and the next call begins.
 const CALL_MESSAGES: usize = 1_000;

@@ -15,9 +15,9 @@ use super::backoff::Backoff;
 use super::{is_unavailable, Client};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{info, GET_STREAM};
-use crate::stream::client::{self, Responses};
-use crate::stream::Status;
-use crate::topic::{Bounds, Epoch, From, Name, Offset};
+use grpcio_streams::client::{self, Responses};
+use grpcio_streams::Status;
+use topic_log::{Bounds, Epoch, From, Name, Offset};
 
 /// A message of a topic, as a subscriber receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use grpcio::{ChannelBuilder, ChannelCredentialsBuilder, RpcStatusCode};
 
 use crate::file::{self, FileError};
 use crate::pem;
-use crate::stream::Status;
+use grpcio_streams::Status;
 
 /// How a client knows its servers, and they it.
 ///

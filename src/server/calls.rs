@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grpcio::RpcStatusCode;
 
-use crate::stream::{Call, Status};
+use grpcio_streams::{Call, Status};
 
 /// The calls that run.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use crate::generated::grpc_channelz_v1::{
     GetSocketRequest, GetSocketResponse, GetSubchannelRequest, GetSubchannelResponse,
     GetTopChannelsRequest, GetTopChannelsResponse,
 };
-use crate::stream::{Call, ServiceBuilder, Status};
+use grpcio_streams::{Call, ServiceBuilder, Status};
 
 /// The most sockets in a page: as many as the core gives where it may choose.
 const SOCKETS: usize = 500;

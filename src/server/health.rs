@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::log::LogCalls;
 use crate::generated::grpc_health_v1::health_check_response::ServingStatus;
 use crate::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
-use crate::stream::{Drain, Draining, ServiceBuilder, Status};
+use grpcio_streams::{Drain, Draining, ServiceBuilder, Status};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";

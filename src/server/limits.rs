@@ -19,12 +19,12 @@
 //!
 //! | hazard | closed in |
 //! |---|---|
-//! | a client that vanishes is not noticed by an idle handler; a cut upload looks finished; a send after the end panics | [`stream`](crate::stream): `pump`, `requests`, `service` |
+//! | a client that vanishes is not noticed by an idle handler; a cut upload looks finished; a send after the end panics | [`stream`](grpcio_streams): `pump`, `requests`, `service` |
 //! | a panic ends a completion queue | `stream`: `contain` |
-//! | requests that never come hold slots that all clients share | `stream`: [`ServiceBuilder`](crate::stream::ServiceBuilder) |
+//! | requests that never come hold slots that all clients share | `stream`: [`ServiceBuilder`](grpcio_streams::ServiceBuilder) |
 //! | a busy completion queue looks at no connection | `stream`: `rest`, `turn` |
 //! | a second server shares the port; keepalive after two hours; no end of a handshake; no bound on memory; no statuses for what is beyond a limit | here, and in `calls` |
-//! | shutting down does not end live streams | `stream`: [`Drain`](crate::stream::Drain), and [`run_until`](super::Server::run_until) |
+//! | shutting down does not end live streams | `stream`: [`Drain`](grpcio_streams::Drain), and [`run_until`](super::Server::run_until) |
 
 use std::error::Error;
 use std::ffi::CStr;
@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use grpcio::{ChannelBuilder, Environment, ResourceQuota};
 
-use crate::stream::MAX_MESSAGE_BYTES;
+use grpcio_streams::MAX_MESSAGE_BYTES;
 
 /// How much of everything clients may have.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use clap::Args;
 use humantime::format_duration;
 use serde_json::json;
 
-use crate::topic::{list, Listed, OpenError};
+use topic_log::{list, Listed, OpenError};
 
 /// Lists the topics in a folder that no server uses, and changes nothing there.
 #[derive(Debug, Args)]

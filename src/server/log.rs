@@ -4,8 +4,8 @@
 use grpcio::RpcStatusCode;
 
 use super::identity::is_open;
-use crate::stream::{Call, Observer, Outcome};
-use crate::text::escaped;
+use grpcio_streams::escaped;
+use grpcio_streams::{Call, Observer, Outcome};
 
 #[derive(Debug)]
 pub(super) struct LogCalls;

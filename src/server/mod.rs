@@ -59,8 +59,8 @@ use self::calls::Calls;
 use self::identity::Identities;
 use self::tls::Credentials;
 use crate::service;
-use crate::stream::{Drain, Queues, ServiceBuilder};
-use crate::topic::{OpenError, Store};
+use grpcio_streams::{Drain, Queues, ServiceBuilder};
+use topic_log::{OpenError, Store};
 
 /// How long the completion-queue threads may take to stop once nothing uses them.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);

@@ -18,7 +18,7 @@ use crate::generated::grpc_reflection_v1::{
     ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
     ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
-use crate::stream::{Requests, ServiceBuilder};
+use grpcio_streams::{Requests, ServiceBuilder};
 
 /// The versions differ in the package of their messages, which is not on the wire.
 const PATHS: [&str; 2] = [

@@ -10,8 +10,8 @@ use crate::generated::{
     rich_status,
 };
 use crate::service;
-use crate::stream::{Draining, ServiceBuilder};
-use crate::topic::Store;
+use grpcio_streams::{Draining, ServiceBuilder};
+use topic_log::Store;
 
 /// All services of a server with `config`, their methods added to `calls` but for those of health,
 /// which tells of the drain that ends the others.

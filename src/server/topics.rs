@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::topic::{Disk, Durability, Limits, Memory, OpenError, Retention, Store};
+use topic_log::{Disk, Durability, Limits, Memory, OpenError, Retention, Store};
 
 /// How topics are kept.
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,8 @@ use grpcio::Metadata;
 
 use super::metadata::{self, Keys};
 use super::{ALL_STREAM, GET_STREAM, PUT_STREAM};
-use crate::stream::{Call, Status};
-use crate::topic::Name;
+use grpcio_streams::{Call, Status};
+use topic_log::Name;
 
 /// What a call would do with a topic: GetStream reads, PutStream writes, AllStream does both.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@
 
 use grpcio::{Metadata, RpcStatusCode};
 
-use crate::stream::Status;
-use crate::text::escaped;
-use crate::topic::{decimal, Epoch, From, FromError, Name, ProducerName, Sequence};
+use grpcio_streams::escaped;
+use grpcio_streams::Status;
+use topic_log::{decimal, Epoch, From, FromError, Name, ProducerName, Sequence};
 
 /// What a call wants of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]

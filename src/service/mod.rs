@@ -36,8 +36,8 @@ use self::metadata::Keys;
 use self::original::Original;
 use self::topics::Topics;
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, ServiceBuilder, Status};
-use crate::topic::Store;
+use grpcio_streams::{Call, Requests, ServiceBuilder, Status};
+use topic_log::Store;
 
 pub(crate) use self::access::{access, Access};
 pub(crate) use self::status::info;

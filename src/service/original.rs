@@ -10,8 +10,8 @@ use futures_timer::Delay;
 
 use super::{response, Config};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, Status};
-use crate::text::escaped;
+use grpcio_streams::escaped;
+use grpcio_streams::{Call, Requests, Status};
 
 /// What AllStream says, over and over.
 const SAYING: &str = "ssss";

@@ -23,8 +23,8 @@ use protobuf::well_known_types::any::Any;
 use protobuf::Message;
 
 use crate::generated::rich_status;
-use crate::stream::Status;
-use crate::topic::{Bounds, Epoch, Error, Name, Offset};
+use grpcio_streams::Status;
+use topic_log::{Bounds, Epoch, Error, Name, Offset};
 
 /// Whose reasons they are.
 const DOMAIN: &str = "greeter-stream";
@@ -42,67 +42,66 @@ const DRAINING: &str = "DRAINING";
 
 const INFO_TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        let (code, details) = match &error {
-            Error::OutOfRange {
-                topic,
-                epoch,
-                bounds,
-                ..
-            } => (
-                RpcStatusCode::OUT_OF_RANGE,
-                Some((NO_SUCH_OFFSET, position(topic, *epoch, *bounds))),
-            ),
-            Error::OtherEpoch {
-                topic, now, bounds, ..
-            } => (
-                RpcStatusCode::OUT_OF_RANGE,
-                Some((OTHER_EPOCH, position(topic, *now, *bounds))),
-            ),
-            Error::Gap {
-                topic,
-                producer,
-                expected,
-                ..
-            } => (
-                RpcStatusCode::FAILED_PRECONDITION,
-                Some((
-                    SEQUENCE_GAP,
-                    vec![
-                        ("topic", topic.to_string()),
-                        ("producer", producer.to_string()),
-                        ("expected", expected.to_string()),
-                    ],
-                )),
-            ),
-            Error::Forgotten {
-                topic,
-                producer,
-                first,
-                ..
-            } => (
-                RpcStatusCode::FAILED_PRECONDITION,
-                Some((
-                    SEQUENCE_FORGOTTEN,
-                    vec![
-                        ("topic", topic.to_string()),
-                        ("producer", producer.to_string()),
-                        ("first", first.to_string()),
-                    ],
-                )),
-            ),
-            Error::Limit { .. } => (RpcStatusCode::RESOURCE_EXHAUSTED, None),
-            Error::Closed | Error::Storage { .. } => (RpcStatusCode::UNAVAILABLE, None),
-            Error::Damaged { .. } => (RpcStatusCode::DATA_LOSS, None),
-        };
-        let message = error.to_string();
-        match details {
-            None => Status::new(code, message),
-            Some((reason, values)) => {
-                let details = encode(code, &message, reason, values);
-                Status::new(code, message).with_details(details)
-            }
+/// How a call ends because of `error`.
+pub(super) fn of(error: &Error) -> Status {
+    let (code, details) = match error {
+        Error::OutOfRange {
+            topic,
+            epoch,
+            bounds,
+            ..
+        } => (
+            RpcStatusCode::OUT_OF_RANGE,
+            Some((NO_SUCH_OFFSET, position(topic, *epoch, *bounds))),
+        ),
+        Error::OtherEpoch {
+            topic, now, bounds, ..
+        } => (
+            RpcStatusCode::OUT_OF_RANGE,
+            Some((OTHER_EPOCH, position(topic, *now, *bounds))),
+        ),
+        Error::Gap {
+            topic,
+            producer,
+            expected,
+            ..
+        } => (
+            RpcStatusCode::FAILED_PRECONDITION,
+            Some((
+                SEQUENCE_GAP,
+                vec![
+                    ("topic", topic.to_string()),
+                    ("producer", producer.to_string()),
+                    ("expected", expected.to_string()),
+                ],
+            )),
+        ),
+        Error::Forgotten {
+            topic,
+            producer,
+            first,
+            ..
+        } => (
+            RpcStatusCode::FAILED_PRECONDITION,
+            Some((
+                SEQUENCE_FORGOTTEN,
+                vec![
+                    ("topic", topic.to_string()),
+                    ("producer", producer.to_string()),
+                    ("first", first.to_string()),
+                ],
+            )),
+        ),
+        Error::Limit { .. } => (RpcStatusCode::RESOURCE_EXHAUSTED, None),
+        Error::Closed | Error::Storage { .. } => (RpcStatusCode::UNAVAILABLE, None),
+        Error::Damaged { .. } => (RpcStatusCode::DATA_LOSS, None),
+    };
+    let message = error.to_string();
+    match details {
+        None => Status::new(code, message),
+        Some((reason, values)) => {
+            let details = encode(code, &message, reason, values);
+            Status::new(code, message).with_details(details)
         }
     }
 }
@@ -176,7 +175,7 @@ pub(crate) fn info(status: &Status) -> Option<rich_status::ErrorInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topic::ProducerName;
+    use topic_log::ProducerName;
 
     #[test]
     fn every_error_has_its_status_and_says_the_numbers() {
@@ -236,7 +235,7 @@ mod tests {
                 "",
             ),
         ] {
-            let status = Status::from(error);
+            let status = of(&error);
             assert_eq!(status.to_string(), shown);
             let info = info(&status).unwrap_or_default();
             assert_eq!(info.reason, reason);

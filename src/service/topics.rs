@@ -13,8 +13,8 @@ use serde_json::json;
 use super::metadata::Request;
 use super::{response, status};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, Status};
-use crate::topic::{cost, Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic};
+use grpcio_streams::{Call, Requests, Status};
+use topic_log::{cost, Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic};
 
 /// What a publisher has sent while the store was busy is appended together: at most so much, and
 /// one message more, counted as retention counts. Beyond it the client is told to wait.
@@ -30,13 +30,17 @@ impl Topics {
         Self { store }
     }
 
+    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Status> {
+        self.store.topic(name).map_err(|e| status::of(&e))
+    }
+
     /// The topic's messages from where the call wants them.
     pub(super) fn get_stream(
         &self,
         call: Arc<Call>,
         request: Request,
     ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
+        let topic = self.topic(&request.topic)?;
         let messages = async move {
             let mut cursor = subscribe(&call, topic, &request).await?;
             Ok(stream::poll_fn(move |cx| {
@@ -57,7 +61,7 @@ impl Topics {
         request: Request,
         requests: Requests<StreamReqData>,
     ) -> Result<impl Future<Output = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
+        let topic = self.topic(&request.topic)?;
         Ok(async move {
             let receipt = Publishing::new(topic, request, requests).finish().await?;
             Ok(response(receipt.to_json()))
@@ -72,7 +76,7 @@ impl Topics {
         request: Request,
         requests: Requests<StreamReqData>,
     ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
+        let topic = self.topic(&request.topic)?;
         let messages = async move {
             let mut cursor = subscribe(&call, topic.clone(), &request).await?;
             let publishing = Publishing::new(topic.clone(), request, requests);
@@ -107,7 +111,8 @@ async fn subscribe(
     request: &Request,
 ) -> Result<Box<dyn Cursor>, Status> {
     let epoch = topic.epoch();
-    let cursor = topic.subscribe(request.from).await?;
+    let subscribed = topic.subscribe(request.from).await;
+    let cursor = subscribed.map_err(|e| status::of(&e))?;
     let first = cursor.offset();
     let mut metadata = MetadataBuilder::with_capacity(2);
     metadata.add_str("epoch", &epoch.to_string())?;
@@ -118,8 +123,9 @@ async fn subscribe(
     Ok(cursor)
 }
 
-fn told(message: Result<Message, crate::topic::Error>) -> Result<StreamResData, Status> {
-    Ok(response(message?.data.to_string()))
+fn told(message: Result<Message, Error>) -> Result<StreamResData, Status> {
+    let message = message.map_err(|e| status::of(&e))?;
+    Ok(response(message.data.to_string()))
 }
 
 /// The messages of a call on their way into a topic: while some are being appended, the next
@@ -161,7 +167,7 @@ impl Publishing {
         loop {
             if let Some(appending) = &mut self.appending {
                 if let Poll::Ready(appended) = appending.poll_unpin(cx) {
-                    self.receipt.add(appended?);
+                    self.receipt.add(appended.map_err(|e| status::of(&e))?);
                     self.appending = None;
                 }
             }

@@ -4,8 +4,8 @@ use std::sync::{mpsc, Arc, Mutex};
 
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::stream::{client as calls, Call, Observer, Outcome, Requests, Status};
 use grpcio::{RpcStatusCode, WriteFlags};
+use grpcio_streams::{client as calls, Call, Observer, Outcome, Requests, Status};
 
 use crate::support::callers::{self, hash, with_token};
 use crate::support::certificates::Folder;

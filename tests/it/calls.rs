@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use futures::{stream, FutureExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::GreeterClient;
-use greeter_stream::stream::{client as calls, Requests, Status};
 use grpcio::{CallOption, Marshaller, Method, MethodType, RpcStatusCode};
+use grpcio_streams::{client as calls, Requests, Status};
 
 use crate::support::process::Server;
 use crate::support::service::{request, response, serve};

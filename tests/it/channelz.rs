@@ -12,8 +12,8 @@ use greeter_stream::generated::grpc_channelz_v1::{
     GetTopChannelsRequest, GetTopChannelsResponse, Socket,
 };
 use greeter_stream::server::{Config, Server as Here};
-use greeter_stream::stream::{Queues, Status};
 use grpcio::{ChannelBuilder, RpcStatusCode};
+use grpcio_streams::{Queues, Status};
 use protobuf::well_known_types::timestamp::Timestamp;
 use protobuf::Message;
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use futures::{SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, Config, Tls, Token};
-use greeter_stream::stream::Status;
-use greeter_stream::topic::Name;
 use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
+use topic_log::Name;
 
 use crate::support::callers::{hash, UNKNOWN};
 use crate::support::certificates::{for_servers_only, Certificate, Folder, Wanted};

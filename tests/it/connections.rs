@@ -12,8 +12,8 @@ use futures::future::{self, select, Either};
 use futures::{SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, PublishOptions, SubscribeOptions};
-use greeter_stream::topic::{From, Name};
 use grpcio::RpcStatusCode;
+use topic_log::{From, Name};
 
 use crate::support::lines::Lines;
 use crate::support::process::{Process, Server, SERVER};

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use futures::{stream, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, Config};
 use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::stream::{Requests, Status};
 use grpcio::RpcStatusCode;
+use grpcio_streams::{Requests, Status};
 
 use crate::support::lines::Lines;
 use crate::support::process::{helper, helper_address, Process, Server, CLIENT};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::executor::block_on;
 use futures::future::{join_all, poll_fn};
-use greeter_stream::topic::{
+use topic_log::{
     list, Appended, Disk, Durability, Epoch, Error, From, Limits, Name, OpenError, ProducerName,
     Retention, Sequence, Store, Topic,
 };

@@ -11,8 +11,8 @@ use futures::{future, stream, SinkExt, StreamExt};
 use greeter_stream::client::{Client, Config, PublishOptions};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::service::{ALL_STREAM, GET_STREAM};
-use greeter_stream::stream::{client as calls, Status};
-use greeter_stream::topic::{Epoch, Name};
+use grpcio_streams::{client as calls, Status};
+use topic_log::{Epoch, Name};
 
 use crate::support::process::Server;
 use crate::support::service::request;

@@ -7,8 +7,8 @@ use std::thread;
 
 use futures::{stream, FutureExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::stream::{client, Requests, Status};
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::{client, Requests, Status};
 
 use crate::support::service::{request, response, serve, Served};
 use crate::support::{raw, soon, PATIENCE};

@@ -8,8 +8,8 @@ use std::sync::mpsc;
 use futures::{stream, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::service::{GET_STREAM, PUT_STREAM};
-use greeter_stream::stream::{client as calls, Queues, Status};
 use grpcio::{ChannelBuilder, RpcStatusCode};
+use grpcio_streams::{client as calls, Queues, Status};
 
 use crate::support::http2::{Connection, Event};
 use crate::support::process::Server;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greeter_stream::stream::Status;
-use greeter_stream::topic::From;
 use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
 use rustix::process::{getrlimit, prlimit, Pid, Resource, Rlimit};
+use topic_log::From;
 
 use crate::support::account::{Account, TOPIC};
 use crate::support::certificates::Folder;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use futures::{FutureExt, StreamExt};
 use greeter_stream::generated::grpc_health_v1::health_check_response::ServingStatus;
 use greeter_stream::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
-use greeter_stream::stream::client::{server_streaming, Responses};
-use greeter_stream::stream::Status;
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::client::{server_streaming, Responses};
+use grpcio_streams::Status;
 
 use crate::support::process::{run, text, tool, Server};
 use crate::support::{client, raw, soon, unary};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use greeter_stream::client::{Config, Tls, Token};
-use greeter_stream::stream::Status;
+use grpcio_streams::Status;
 
 use crate::support::callers::{self, call, hash, silent_call, with_token, METHODS, UNKNOWN};
 use crate::support::certificates::{Certificate, Folder, Wanted};

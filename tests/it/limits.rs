@@ -9,8 +9,8 @@ use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::grpc_health_v1::health_check_response::ServingStatus;
 use greeter_stream::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
-use greeter_stream::stream::{client as calls, Queues, Status};
 use grpcio::{CallOption, ChannelBuilder, CompressionAlgorithms, RpcStatusCode, WriteFlags};
+use grpcio_streams::{client as calls, Queues, Status};
 use protobuf::Message;
 
 use crate::support::process::{refused, Server};

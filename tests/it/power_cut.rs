@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use greeter_stream::topic::From;
+use topic_log::From;
 
 use crate::support::account::{Account, TOPIC};
 use crate::support::certificates::Folder;

@@ -8,8 +8,8 @@ use greeter_stream::generated::grpc_reflection_v1::server_reflection_response::M
 use greeter_stream::generated::grpc_reflection_v1::{
     ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse,
 };
-use greeter_stream::stream::{client::duplex, Status};
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::{client::duplex, Status};
 use protobuf::descriptor::FileDescriptorProto;
 use protobuf::reflect::FileDescriptor;
 use protobuf::Message;

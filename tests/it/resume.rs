@@ -13,8 +13,8 @@ use futures_timer::Delay;
 use greeter_stream::client::{
     Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
-use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
+use topic_log::{From, Name, ProducerName};
 
 use crate::support::lines::Lines;
 use crate::support::process::{client as program, run, text, Process, Server};
@@ -307,7 +307,7 @@ fn without_resuming_the_first_loss_is_the_end() {
 fn a_server_without_topics_is_found_out() {
     let server = crate::support::service::serve(1, |service| {
         use greeter_stream::generated::greeter::StreamReqData;
-        use greeter_stream::stream::Requests;
+        use grpcio_streams::Requests;
         let ticks = |_, _: StreamReqData| {
             futures::stream::repeat_with(|| Ok(crate::support::service::response("tick")))
         };

@@ -7,9 +7,9 @@ use greeter_stream::client::{
     Balance, Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError,
     SubscribeOptions,
 };
-use greeter_stream::stream::Status;
-use greeter_stream::topic::{From, Name};
 use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
+use topic_log::{From, Name};
 
 use crate::support::process::{client as program, run, text, Server};
 use crate::support::{balancer, client_with, dns, soon, PATIENCE};

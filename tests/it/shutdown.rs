@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::{stream, StreamExt};
-use greeter_stream::stream::Status;
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::Status;
 
 use crate::support::lines::Lines;
 use crate::support::process::{run, text, Process, Server, SERVER};

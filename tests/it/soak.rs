@@ -11,9 +11,9 @@ use std::{fs, thread};
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, Config, JoinOptions, PublishOptions, SubscribeOptions, Tls};
-use greeter_stream::stream::Status;
-use greeter_stream::topic::{From, Name};
 use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
+use topic_log::{From, Name};
 
 use crate::support::certificates::{Certificate, Folder};
 use crate::support::http2::Connection;

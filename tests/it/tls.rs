@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use futures::{stream, StreamExt, TryStreamExt};
-use greeter_stream::stream::Status;
+use grpcio_streams::Status;
 
 use crate::support::certificates::{Certificate, Folder, Wanted};
 use crate::support::process::{refused, Server};

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use futures::{stream, StreamExt};
-use greeter_stream::stream::Status;
+use grpcio_streams::Status;
 use openssl::nid::Nid;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::{stream, StreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::stream::{client as calls, Status};
 use grpcio::RpcStatusCode;
+use grpcio_streams::{client as calls, Status};
 
 use crate::support::callers::{self, call, hash, silent_call, with_token, METHODS, UNKNOWN};
 use crate::support::certificates::Folder;

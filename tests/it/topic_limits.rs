@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::SinkExt;
 use greeter_stream::client::{Client, PublishError, PublishOptions, Published};
-use greeter_stream::topic::{Name, ProducerName};
 use grpcio::RpcStatusCode;
+use topic_log::{Name, ProducerName};
 
 use crate::support::process::Server;
 use crate::support::{client, soon, PATIENCE};

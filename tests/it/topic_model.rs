@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use futures::task::noop_waker_ref;
-use greeter_stream::topic::{
+use proptest::prelude::*;
+use topic_log::{
     Cursor, Disk, Durability, Error, From, Limits, Memory, Message, Name, ProducerName, Retention,
     Sequence, Store, MESSAGE_OVERHEAD,
 };
-use proptest::prelude::*;
 
 use crate::support::PATIENCE;
 

@@ -7,9 +7,9 @@ use futures::{stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::StreamResData;
 use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::service::{greeter, Config, GET_STREAM};
-use greeter_stream::stream::{client as calls, Status};
-use greeter_stream::topic::{Limits, Memory, Retention};
 use grpcio::{CallOption, RpcStatusCode, WriteFlags};
+use grpcio_streams::{client as calls, Status};
+use topic_log::{Limits, Memory, Retention};
 
 use crate::support::process::Server;
 use crate::support::service::{request, serve};

@@ -8,8 +8,8 @@ use futures::StreamExt;
 use greeter_stream::client::Config;
 use greeter_stream::generated::greeter::StreamResData;
 use greeter_stream::service::GET_STREAM;
-use greeter_stream::stream::client as calls;
 use grpcio::RpcStatusCode;
+use grpcio_streams::client as calls;
 
 use crate::support::lines::Lines;
 use crate::support::process::{

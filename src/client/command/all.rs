@@ -11,7 +11,7 @@ use super::prompt::Prompt;
 use super::resume::{self, Follow};
 use super::{Failure, SILENT_WAIT};
 use crate::client::{Client, JoinOptions};
-use crate::topic::{From, Name};
+use topic_log::{From, Name};
 
 /// So many messages of before are shown to somebody who types.
 const SHOWN: u64 = 10;

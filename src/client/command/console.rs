@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 
 use super::prompt::Above;
 use crate::client::Notice;
-use crate::text::escaped;
+use grpcio_streams::escaped;
 
 /// Standard error, which may be a terminal that shows something else as well.
 #[derive(Clone)]

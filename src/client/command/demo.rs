@@ -10,7 +10,7 @@ use grpcio::RpcStatusCode;
 
 use super::Failure;
 use crate::client::Client;
-use crate::text::escaped;
+use grpcio_streams::escaped;
 
 /// What the original client asks for, sends and says.
 const CODE: &str = "aaa";

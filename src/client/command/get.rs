@@ -8,7 +8,7 @@ use super::output::Output;
 use super::resume::{self, Follow};
 use super::Failure;
 use crate::client::{Client, SubscribeOptions};
-use crate::topic::From;
+use topic_log::From;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -11,7 +11,7 @@ use futures::channel::mpsc::{channel, Receiver};
 use futures::executor::block_on;
 use futures::{stream, SinkExt, Stream, StreamExt};
 
-use crate::stream::MAX_MESSAGE_BYTES;
+use grpcio_streams::MAX_MESSAGE_BYTES;
 
 /// The longest line that fits a message: the message's limit, less the field's tag (1 byte) and
 /// its length as a varint (4 bytes for lengths from 2^21 to 2^28 - 1).

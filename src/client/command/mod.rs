@@ -25,7 +25,7 @@ use futures::future::{self, Either, Future};
 
 use self::security::Security;
 use super::{tls, Balance, Client, Config, FileError, SubscribeError, TokenError};
-use crate::stream::{Queues, Status};
+use grpcio_streams::{Queues, Status};
 
 pub use input::InputError;
 
@@ -164,7 +164,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(status) => crate::text::escaped(&status.to_string()).fmt(f),
+            Self::Call(status) => grpcio_streams::escaped(&status.to_string()).fmt(f),
             Self::File(e) => e.fmt(f),
             Self::Token(e) => write!(f, "the environment's GREETER_TOKEN {e}"),
             Self::Input(e) => e.fmt(f),

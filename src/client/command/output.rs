@@ -9,8 +9,9 @@ use serde_json::json;
 use super::prompt::Above;
 use super::Failure;
 use crate::client::Received;
-use crate::text::{self, escaped};
-use crate::topic::Name;
+use crate::text;
+use grpcio_streams::escaped;
+use topic_log::Name;
 
 /// Messages, one a line: as they are for a program, with control characters escaped on a
 /// terminal, or as JSON.

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::resume;
 use super::Failure;
 use crate::client::{Client, PublishOptions, Published};
-use crate::topic::{Name, ProducerName};
+use topic_log::{Name, ProducerName};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -7,7 +7,7 @@ use super::console::Console;
 use super::output::Output;
 use super::Failure;
 use crate::client::{PublishError, Received, SubscribeError};
-use crate::topic::{From, FromError, Name, NameError, ProducerName};
+use topic_log::{From, FromError, Name, NameError, ProducerName};
 
 /// The flags of the commands that follow a topic.
 #[derive(Debug, clap::Args)]

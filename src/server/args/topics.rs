@@ -8,7 +8,7 @@ use clap::Args;
 use humantime::parse_duration as time;
 
 use super::super::{Data, Topics};
-use crate::topic::{Durability, Limits, Retention};
+use topic_log::{Durability, Limits, Retention};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Topics")]

@@ -28,7 +28,7 @@ use openssl::sha::sha256;
 
 use crate::file::FileError;
 use crate::service::Access;
-use crate::topic::Name;
+use topic_log::Name;
 
 /// Everyone that a server knows.
 pub(super) struct Callers(Vec<Caller>);

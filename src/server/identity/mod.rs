@@ -29,7 +29,7 @@ use self::callers::{Caller, Callers};
 use super::reload::Reloaded;
 use crate::file::FileError;
 use crate::service::{access, Access};
-use crate::stream::{Call, Status};
+use grpcio_streams::{Call, Status};
 
 /// The services that are for everyone: who asks whether a server lives has no identity.
 const OPEN: [&str; 1] = ["/grpc.health.v1.Health/"];

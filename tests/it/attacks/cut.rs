@@ -2,8 +2,8 @@
 
 use futures::StreamExt;
 use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::stream::Requests;
 use grpcio::RpcStatusCode;
+use grpcio_streams::Requests;
 
 use super::times;
 use crate::support::http2::Connection;

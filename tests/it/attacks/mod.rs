@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream;
 use greeter_stream::client::Client;
-use greeter_stream::stream::Status;
+use grpcio_streams::Status;
 
 use crate::support::process::Server;
 use crate::support::{client, number, soon, whole_machine, PATIENCE};

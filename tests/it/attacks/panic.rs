@@ -6,8 +6,8 @@ use std::thread;
 
 use futures::{stream, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::stream::{client, Status};
 use grpcio::CallOption;
+use grpcio_streams::{client, Status};
 
 use super::times;
 use crate::support::service::{request, response, serve};

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use greeter_stream::client::{Client, Config};
-use greeter_stream::topic::Name;
+use topic_log::Name;
 
 use self::subscribers::{Ends, Seen};
 use crate::support::certificates::Folder;

@@ -10,9 +10,9 @@ use futures::{stream, SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{PublishOptions, SubscribeOptions};
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::stream::{client as calls, Status};
-use greeter_stream::topic::{From, ProducerName};
 use grpcio::RpcStatusCode;
+use grpcio_streams::{client as calls, Status};
+use topic_log::{From, ProducerName};
 
 use super::subscribers::{Seen, Tries};
 use super::{count, pause, Scene, LONG};

@@ -7,7 +7,7 @@ use std::thread;
 
 use futures::StreamExt;
 use greeter_stream::client::{SubscribeError, SubscribeOptions};
-use greeter_stream::topic::From;
+use topic_log::From;
 
 use super::{name, pause, publishers, Scene, LONG};
 use crate::support::certificates::Folder;

@@ -11,7 +11,7 @@ use futures::future::{self, Either};
 use futures::StreamExt;
 use futures_timer::Delay;
 use greeter_stream::client::SubscribeOptions;
-use greeter_stream::topic::From;
+use topic_log::From;
 
 use super::{count, pause, Scene, LONG};
 use crate::support::ledger::Id;

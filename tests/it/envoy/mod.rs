@@ -9,9 +9,9 @@ use futures::executor::block_on;
 use futures::{future, stream, SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, Config, PublishOptions, SubscribeOptions};
-use greeter_stream::stream::Status;
-use greeter_stream::topic::Name;
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::Status;
+use topic_log::Name;
 
 use crate::support::callers::{self, METHODS};
 use crate::support::envoy::{files, validate, Edge};

@@ -8,8 +8,8 @@ use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{
     Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions, Subscription,
 };
-use greeter_stream::stream::Status;
-use greeter_stream::topic::{From, Name, ProducerName};
+use grpcio_streams::Status;
+use topic_log::{From, Name, ProducerName};
 
 use super::ledger::{Id, Ledger};
 use super::texts::text;

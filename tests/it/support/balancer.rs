@@ -4,8 +4,8 @@ use std::net::SocketAddrV4;
 
 use futures::SinkExt;
 use futures::{stream, StreamExt};
-use greeter_stream::stream::Queues;
 use grpcio::{DuplexSink, RequestStream, RpcContext, ServiceBuilder, WriteFlags};
+use grpcio_streams::Queues;
 
 use super::raw;
 

@@ -2,8 +2,8 @@
 
 use futures::{stream, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::stream::{client as calls, Status};
 use grpcio::CallOption;
+use grpcio_streams::{client as calls, Status};
 use openssl::sha::sha256;
 
 use super::certificates::Folder;

@@ -21,7 +21,7 @@ pub const KEEP_ALL: [&str; 8] = [
 ];
 
 /// What is wrong, and what becomes of the store; not each call.
-const LOG: &str = "warn,greeter_stream::topic=info";
+const LOG: &str = "warn,topic_log=info";
 
 pub struct Durable {
     pub address: String,

@@ -12,7 +12,7 @@ use super::certificates::{Certificate, Folder};
 use super::lines::Lines;
 use super::process::{run, text, tool, Process};
 use super::PATIENCE;
-use greeter_stream::stream::Queues;
+use grpcio_streams::Queues;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/envoy.yaml");
 

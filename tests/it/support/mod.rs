@@ -32,8 +32,8 @@ use futures::future::{select, Either};
 use futures::{stream, Future};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, Config};
-use greeter_stream::stream::{client, Queues, Status};
 use grpcio::CallOption;
+use grpcio_streams::{client, Queues, Status};
 use protobuf::Message;
 
 /// Longer than anything that works takes, even on a busy machine.

@@ -1,10 +1,10 @@
 //! Calls with arbitrary bytes as messages.
 
-use greeter_stream::stream::Queues;
 use grpcio::{
     CallOption, Channel, ChannelBuilder, GrpcSlice, Marshaller, MessageReader, MetadataBuilder,
     Method, MethodType,
 };
+use grpcio_streams::Queues;
 use std::io::Read;
 
 // The binding wants a function of the message type itself.

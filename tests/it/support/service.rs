@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::stream::{Call, Drain, Observer, Outcome, Queues, ServiceBuilder};
 use grpcio::{ServerBuilder, ServerCredentials};
+use grpcio_streams::{Call, Drain, Observer, Outcome, Queues, ServiceBuilder};
 
 pub struct Served {
     pub address: String,

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{PublishError, PublishOptions, SubscribeError, SubscribeOptions};
-use greeter_stream::stream::Status;
-use greeter_stream::topic::{From, Name, ProducerName};
 use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
+use topic_log::{From, Name, ProducerName};
 
 use self::damage::{copy, files, length, pick, Damage};
 use crate::support::certificates::Folder;

@@ -5,8 +5,8 @@ use futures::TryStream;
 use crate::client::{request, Client};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
-use crate::stream::client::{self, Conversation, Responses};
-use crate::stream::Status;
+use grpcio_streams::client::{self, Conversation, Responses};
+use grpcio_streams::Status;
 
 /// GetStream from the earliest message on.
 pub(super) fn get(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::stream::Status;
+use grpcio_streams::Status;
 
 /// When it is measured.
 #[derive(Clone, Copy, Debug)]

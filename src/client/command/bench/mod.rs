@@ -28,7 +28,7 @@ use self::report::{Cost, Report};
 use self::work::{Bench, Stream, STAMP};
 use super::{Failure, THREAD_STOPS_WITHIN};
 use crate::client::{Client, Config};
-use crate::stream::{Queues, Status};
+use grpcio_streams::{Queues, Status};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

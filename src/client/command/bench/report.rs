@@ -10,7 +10,7 @@ use super::meter::Meter;
 use super::process::Usage;
 use super::Work;
 use crate::client::Config;
-use crate::stream::Status;
+use grpcio_streams::Status;
 
 pub(super) struct Report {
     work: Work,

@@ -17,7 +17,7 @@ use super::meter::{Meter, Window};
 use super::Work;
 use crate::client::{request, Client};
 use crate::generated::greeter::StreamReqData;
-use crate::stream::Status;
+use grpcio_streams::Status;
 
 /// What the streams of a load have in common.
 pub(super) struct Bench {

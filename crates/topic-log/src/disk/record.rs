@@ -1,0 +1,184 @@
+//! What is stored of topics and producers beside the messages. Numbers are big-endian and have
+//! eight bytes.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::block::nanos;
+use super::seal::{number, seal, unseal, Damaged, SEAL};
+use crate::producers::Known;
+use crate::{Bounds, Epoch, Name, Offset, ProducerName};
+
+/// What the keys of topics begin with.
+pub(super) const TOPIC: u8 = b't';
+/// What the keys of producers begin with.
+pub(super) const PRODUCER: u8 = b'p';
+
+/// Of a topic. Its key is [`TOPIC`] and the topic's id; its value the seal, the numbers in their
+/// order here, and the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Topic {
+    pub(super) epoch: Epoch,
+    /// What subscribers may have.
+    pub(super) bounds: Bounds,
+    /// The first message that is still stored, of blocks that retention has not reached the end of.
+    pub(super) stored_from: Offset,
+    /// What is kept, as [`Retention::bytes`](crate::Retention::bytes) counts it.
+    pub(super) bytes: u64,
+    /// The next sequence numbers of all its producers together: shows that they and the topic are
+    /// stored as of one moment.
+    pub(super) sequenced: u64,
+    /// When the last message was received.
+    pub(super) latest_time: SystemTime,
+    pub(super) name: Name,
+}
+
+/// Of a producer. Its key is [`PRODUCER`], the topic's id and the producer's name; its value the
+/// seal and these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Producer {
+    pub(super) known: Known,
+    /// Higher than that of any producer that was seen before.
+    pub(super) seen: u64,
+}
+
+impl Topic {
+    pub(super) fn key(id: u64) -> [u8; 9] {
+        prefixed(TOPIC, id)
+    }
+
+    pub(super) fn encode(&self, key: &[u8]) -> Vec<u8> {
+        let numbers = [
+            self.epoch.0,
+            self.bounds.earliest,
+            self.bounds.next,
+            self.stored_from,
+            self.bytes,
+            self.sequenced,
+            nanos(self.latest_time),
+        ];
+        encode(key, &numbers, self.name.as_str())
+    }
+
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, Self), Damaged> {
+        let mut rest = unseal(key, value)?;
+        let record = Self {
+            epoch: Epoch(number(&mut rest)?),
+            bounds: Bounds {
+                earliest: number(&mut rest)?,
+                next: number(&mut rest)?,
+            },
+            stored_from: number(&mut rest)?,
+            bytes: number(&mut rest)?,
+            sequenced: number(&mut rest)?,
+            latest_time: UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
+            name: Name::new(text(rest)?).map_err(|_| Damaged)?,
+        };
+        let id = number(&mut without_prefix(key)?)?;
+        let Bounds { earliest, next } = record.bounds;
+        let ordered = record.stored_from <= earliest && earliest <= next;
+        // Beyond that they were not counted up to.
+        let small = [id, next, record.bytes].iter().all(|n| *n < 1 << 62);
+        match ordered && small {
+            true => Ok((id, record)),
+            false => Err(Damaged),
+        }
+    }
+}
+
+impl Producer {
+    pub(super) fn key(topic: u64, name: &ProducerName) -> Vec<u8> {
+        [&Self::prefix(topic), name.as_str().as_bytes()].concat()
+    }
+
+    /// What the keys of all producers of a topic begin with.
+    pub(super) fn prefix(topic: u64) -> [u8; 9] {
+        prefixed(PRODUCER, topic)
+    }
+
+    pub(super) fn encode(self, key: &[u8]) -> Vec<u8> {
+        encode(key, &[self.known.first, self.known.next, self.seen], "")
+    }
+
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, ProducerName, Self), Damaged> {
+        let mut rest = unseal(key, value)?;
+        let known = Known {
+            first: number(&mut rest)?,
+            next: number(&mut rest)?,
+        };
+        let seen = number(&mut rest)?;
+        let mut key = without_prefix(key)?;
+        let topic = number(&mut key)?;
+        let name = ProducerName::new(text(key)?).map_err(|_| Damaged)?;
+        Ok((topic, name, Self { known, seen }))
+    }
+}
+
+/// The epoch of new topics.
+pub(super) fn encode_epoch(key: &[u8], epoch: u64) -> Vec<u8> {
+    encode(key, &[epoch], "")
+}
+
+pub(super) fn epoch(key: &[u8], value: &[u8]) -> Result<u64, Damaged> {
+    number(&mut unseal(key, value)?)
+}
+
+fn prefixed(prefix: u8, id: u64) -> [u8; 9] {
+    let mut key = [prefix; 9];
+    key[1..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn without_prefix(key: &[u8]) -> Result<&[u8], Damaged> {
+    key.split_first().map(|(_, rest)| rest).ok_or(Damaged)
+}
+
+fn encode(key: &[u8], numbers: &[u64], name: &str) -> Vec<u8> {
+    let mut value = vec![0; SEAL];
+    value.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+    value.extend_from_slice(name.as_bytes());
+    seal(key, value)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Damaged> {
+    std::str::from_utf8(bytes).map_err(|_| Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let topic = Topic {
+            epoch: Epoch(1),
+            bounds: Bounds {
+                earliest: 3,
+                next: 4,
+            },
+            stored_from: 2,
+            bytes: 5,
+            sequenced: 6,
+            latest_time: UNIX_EPOCH + Duration::from_nanos(7),
+            name: Name::new("stocks/aaa").unwrap(),
+        };
+        let key = Topic::key(8);
+        let value = topic.encode(&key);
+        assert_eq!(Topic::decode(&key, &value), Ok((8, topic)));
+        assert_eq!(Topic::decode(&Topic::key(9), &value), Err(Damaged));
+
+        let producer = Producer {
+            known: Known { first: 1, next: 2 },
+            seen: 3,
+        };
+        let name = ProducerName::new("p").unwrap();
+        let key = Producer::key(7, &name);
+        let value = producer.encode(&key);
+        assert_eq!(Producer::decode(&key, &value), Ok((7, name, producer)));
+        for at in 0..value.len() {
+            let mut changed = value.clone();
+            changed[at] ^= 1;
+            assert_eq!(Producer::decode(&key, &changed), Err(Damaged));
+            assert_eq!(Producer::decode(&key, &value[..at]), Err(Damaged));
+        }
+    }
+}
