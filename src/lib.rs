@@ -1,28 +1,33 @@
-//! Streaming gRPC on the C core, with futures and without an async runtime.
+//! The `Greeter` service of a Go tutorial on gRPC's streaming modes, made into software that people
+//! run: a live stream hub on the gRPC C core, without an async runtime.
 //!
-//! Two things live here. [`grpcio_streams`] is a small adapter library that makes gRPC handlers out of
-//! plain [`Stream`](futures::Stream)s and [`Future`](std::future::Future)s; it serves any service.
-//! The rest is one such service made into software that people run: `Greeter`, with one call of
-//! each of gRPC's streaming modes.
+//! The server, the client and the load generator are here. What they stand on are crates of their
+//! own: [`grpcio_streams`], [`grpcio_serve`], [`grpcio_credentials`] and [`topic_log`].
 //!
-//! The layers, each of which knows those below it and none above:
+//! Each layer knows those below it and none above:
 //!
-//! | module | what it is |
-//! |---|---|
-//! | [`server`], [`client`] | the running server, and the typed client with its command line |
-//! | [`service`] | the three handlers of `Greeter` |
-//! | [`topic_log`] | the logs that calls with a topic share |
-//! | [`grpcio_streams`] | the adapters between futures and gRPC, for any service |
-//! | [`generated`] | the messages, made from `proto/` |
+//! | module | what it is | feature |
+//! |---|---|---|
+//! | [`cli`] | what people type and read: flags, tables, the prompt, the load generator | `cli` |
+//! | [`server`] | the server of `Greeter` | `server` |
+//! | [`client`] | the typed client: calls, subscriptions that resume, publishing that retries | `client` |
+//! | [`service`] | the three handlers | `server` |
+//! | [`protocol`] | what crosses the wire beside the messages | |
+//! | [`generated`] | the messages, made from `proto/` | |
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "client")]
 pub mod client;
-mod file;
 pub mod generated;
-mod log_filter;
-mod pem;
+pub mod protocol;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod service;
-mod text;
 
-pub use log_filter::log_filter;
+#[cfg(feature = "client")]
+pub use grpcio_credentials;
+#[cfg(feature = "server")]
+pub use grpcio_serve;
 pub use {grpcio_streams, topic_log};

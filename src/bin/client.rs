@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use greeter_stream::client::command::{run, Args, Failure};
-use greeter_stream::log_filter;
+use greeter_stream::cli::client::{run, Args, Failure};
+use greeter_stream::cli::log_filter;
 
 fn main() -> ExitCode {
     let args = Args::of_process();
-    // A failed call says all there is to say; the C core's own lines are for those who ask. With no
-    // logging at all the C core would write them itself.
+    // The status of a failed call is enough. The C core's own lines are for those who ask for them.
+    // Without a logger the C core would write them itself.
     env_logger::Builder::new()
         .parse_filters(&log_filter("greeter_stream=error"))
         .parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default())
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     grpcio::redirect_log();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        // As the shell tells of a program that Ctrl-C has ended.
+        // What a shell reports of a program that Ctrl-C has ended.
         Err(Failure::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             let _ = writeln!(io::stderr(), "greeter-client: {failure}");

@@ -4,19 +4,16 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use env_logger::{Target, WriteStyle};
-use futures::channel::oneshot;
-use futures::FutureExt;
-use greeter_stream::log_filter;
-use greeter_stream::server::args::{Args, Task};
-use greeter_stream::server::{Config, ListTopics, LogOutput, Server};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
+use greeter_stream::cli::log_filter;
+use greeter_stream::cli::server::{in_flags, Args, ListError, ListTopics, Task};
+use greeter_stream::server::{self, Config};
+use grpcio_serve::{stop_signal, LogOutput};
+use signal_hook::consts::SIGXFSZ;
 // In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
-// of MiB, it gives back to the system what is free within ten seconds, and glibc's keeps it.
+// of MiB, it gives free memory back to the system within ten seconds. glibc's malloc keeps it.
 #[cfg(feature = "jemalloc")]
 use tikv_jemalloc_sys as _;
 
@@ -43,11 +40,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ours at `info`, the C core's only when something is wrong, unless RUST_LOG says otherwise.
+/// Our crates log at `info`, the C core only when something is wrong, unless RUST_LOG says
+/// otherwise.
 fn start_logging(output: &LogOutput) {
-    let style = match io::stderr().is_terminal() {
-        true => WriteStyle::Always,
-        false => WriteStyle::Never,
+    let style = if io::stderr().is_terminal() {
+        WriteStyle::Always
+    } else {
+        WriteStyle::Never
     };
     env_logger::Builder::new()
         .parse_filters(&log_filter("warn,greeter_stream=info"))
@@ -58,39 +57,23 @@ fn start_logging(output: &LogOutput) {
 }
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
-    let (stop, stopping) = oneshot::channel();
-    on_signal(stop)?;
-    let server = Server::start(config)?;
+    let stop = stop_signal()?;
+    // A file that grows beyond the process's limit is then a write that fails, instead of the end
+    // of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    let server = server::start(config).map_err(|e| in_flags(&e))?;
     for address in server.addresses() {
-        // Whoever started the server may not read what it prints.
+        // Nobody may be reading what the server prints.
         let _ = writeln!(io::stdout(), "listening on {address}");
     }
-    server.run_until(stopping.map(|_| ()));
+    server.run_until(stop);
     Ok(())
 }
 
 fn print(topics: &ListTopics) -> Result<(), Box<dyn Error>> {
-    match topics.print(&mut io::stdout().lock())? {
-        // Who reads it has enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+    match topics.print(&mut io::stdout().lock()) {
+        // The reader has read enough.
+        Err(ListError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => Ok(printed?),
     }
-}
-
-/// Stops the server at the first signal and the process at the second. A file that grows beyond the
-/// process's limit is a write that fails, and does not end the process.
-fn on_signal(stop: oneshot::Sender<()>) -> io::Result<()> {
-    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::spawn(move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            let _ = stop.send(());
-        }
-        if signals.next().is_some() {
-            log::warn!("a second signal: stopping at once");
-            std::process::exit(1);
-        }
-    });
-    Ok(())
 }

@@ -1,30 +1,29 @@
-//! Following a topic through everything that can happen to a connection.
+//! Following a topic across lost connections and restarts.
 
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, TryStreamExt};
 use futures_timer::Delay;
-use grpcio::{Metadata, RpcStatusCode};
-
-use super::backoff::Backoff;
-use super::{is_unavailable, Client};
-use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::service::{info, GET_STREAM};
-use grpcio_streams::client::{self, Responses};
+use grpcio_streams::client::Responses;
 use grpcio_streams::Status;
-use topic_log::{Bounds, Epoch, From, Name, Offset};
+use topic_log::{Bounds, Epoch, Name, Offset, StartAt};
+
+use super::calls::Client;
+use super::retry::{is_unavailable, Backoff, Notice};
+use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::reason::Extent;
+use crate::protocol::{Position, Reason, Request};
 
 /// A message of a topic, as a subscriber receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The topic's life.
+    /// The topic's epoch.
     pub epoch: Epoch,
-    /// The place in it.
+    /// The offset in it.
     pub offset: Offset,
     /// When this client received it.
     pub time: SystemTime,
@@ -33,12 +32,14 @@ pub struct Received {
 }
 
 /// What interrupts a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The subscription is over, with this status.
+    #[error(transparent)]
     Ended(Status),
-    /// Messages that were to come next are gone. The subscription goes on behind them.
+    /// The messages that were next are lost. The subscription goes on behind them.
+    #[error("{0}")]
     Lost(Loss),
 }
 
@@ -47,24 +48,15 @@ pub enum SubscribeError {
 pub struct Loss {
     /// The topic.
     pub topic: Name,
-    /// The life it lived.
+    /// The epoch that it had.
     pub epoch: Epoch,
-    /// The first message that is lost. Whether any was published is not known when the epoch has
-    /// changed.
+    /// The first message that is lost. When the epoch has changed it is not known whether there was
+    /// one.
     pub from: Offset,
-    /// The life it lives now.
+    /// The epoch that it has now.
     pub now: Epoch,
     /// Where the subscription goes on.
     pub next: Offset,
-}
-
-impl fmt::Display for SubscribeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(status) => status.fmt(f),
-            Self::Lost(loss) => loss.fmt(f),
-        }
-    }
 }
 
 impl fmt::Display for Loss {
@@ -93,28 +85,23 @@ impl fmt::Display for Loss {
     }
 }
 
-impl Error for SubscribeError {}
-
-/// What is told when a connection is lost: why, and how long until the next try.
-pub type Notice = Box<dyn FnMut(&Status, Duration) + Send + Sync>;
-
 /// How a subscription behaves.
 pub struct SubscribeOptions {
     /// Where it starts.
-    pub from: From,
+    pub start: StartAt,
     /// Whether it goes on at the end of the log, or ends there.
     pub follow: bool,
-    /// Whether it comes back when the server is UNAVAILABLE, or ends.
+    /// Whether it tries again when the server is UNAVAILABLE, or ends.
     pub resume: bool,
-    /// Is told before each new try.
+    /// Called before each new try.
     pub notice: Notice,
 }
 
 impl Default for SubscribeOptions {
-    /// From now on, for ever, silently.
+    /// From now on, without end, with silent retries.
     fn default() -> Self {
         Self {
-            from: From::Latest,
+            start: StartAt::Latest,
             follow: true,
             resume: true,
             notice: Box::new(|_, _| {}),
@@ -137,9 +124,9 @@ enum Step {
 type Item = Result<Received, SubscribeError>;
 
 impl Subscription {
-    /// Waits until the place where it starts is known: what is published from now on comes after
-    /// it, or is it. Without this that is so from some time after the first poll on. Does nothing
-    /// while a message is waited for.
+    /// Waits until the position where it starts is known. Everything that is published from then on
+    /// is at that position or behind it. Without this call the position becomes known some time
+    /// after the first poll. Does nothing while a message is awaited.
     ///
     /// # Errors
     ///
@@ -151,13 +138,13 @@ impl Subscription {
         follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
     }
 
-    /// Where the next message will be, as far as is known: from [`begin`](Self::begin) or the first
-    /// message on, but not while a message is waited for.
-    pub fn position(&self) -> Option<(Epoch, Offset)> {
+    /// Where the next message will be. It is known from [`begin`](Self::begin) or the first message
+    /// on, except while a message is awaited.
+    pub fn position(&self) -> Option<Position> {
         match &self.0 {
-            Step::Idle(follower) => match follower.place {
-                Place::At(epoch, offset) => Some((epoch, offset)),
-                Place::Start(_) => None,
+            Step::Idle(follower) => match follower.next {
+                Next::At(position) => Some(position),
+                Next::Start(_) => None,
             },
             _ => None,
         }
@@ -206,11 +193,11 @@ impl Client {
     /// Follows a topic.
     ///
     /// When the server becomes UNAVAILABLE, by its own word or because the connection is lost, the
-    /// subscription tries again after a while that grows from a tenth of a second to five seconds,
-    /// and goes on at the next offset. A server that was never reached is tried again only if the
-    /// client [waits](super::Config::wait).
+    /// subscription tries again and goes on at the next offset. The waits between tries grow from a
+    /// tenth of a second to five seconds. A server that was never reached is tried again only if
+    /// the client [waits](super::Config::wait).
     pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
-        self.subscription(topic, options, self.config.wait)
+        self.subscription(topic, options, self.config().wait)
     }
 
     /// `reached` says whether a server that cannot be reached is worth trying again.
@@ -223,7 +210,7 @@ impl Client {
         let follower = Follower {
             client: self.clone(),
             topic,
-            place: Place::Start(options.from),
+            next: Next::Start(options.start),
             reached,
             lost: false,
             options,
@@ -236,21 +223,21 @@ impl Client {
 
 /// Where the next message is looked for.
 #[derive(Clone, Copy)]
-enum Place {
-    /// Where the subscription starts; no message has been seen.
-    Start(From),
-    /// At this offset of this epoch.
-    At(Epoch, Offset),
+enum Next {
+    /// Where the subscription starts; it has received no message.
+    Start(StartAt),
+    /// At this position.
+    At(Position),
 }
 
 struct Follower {
     client: Client,
     topic: Name,
-    place: Place,
+    next: Next,
     options: SubscribeOptions,
     call: Option<Call>,
     backoff: Backoff,
-    /// Whether it is worth trying again.
+    /// Whether the server was reached, so that it is worth trying again.
     reached: bool,
     /// Whether there was a loss since the last message.
     lost: bool,
@@ -259,7 +246,7 @@ struct Follower {
 struct Call {
     responses: Responses<StreamResData>,
     /// Where its next message is; None before the first, which comes with the metadata.
-    next: Option<(Epoch, Offset)>,
+    next: Option<Position>,
 }
 
 impl Follower {
@@ -277,12 +264,15 @@ impl Follower {
                 Err(status) => status,
             };
             if let Some(loss) = self.loss(&status) {
-                // Servers that do not share the topic may be called in turn, for ever.
+                // The calls may go to servers that do not share the topic, each in turn, endlessly.
                 if self.lost {
                     Delay::new(self.backoff.next()).await;
                 }
                 self.lost = true;
-                self.place = Place::At(loss.now, loss.next);
+                self.next = Next::At(Position {
+                    epoch: loss.now,
+                    offset: loss.next,
+                });
                 return Some(Err(SubscribeError::Lost(loss)));
             }
             if let Err(status) = self.pause(status).await {
@@ -311,14 +301,17 @@ impl Follower {
         let Some(message) = call.responses.try_next().await? else {
             return Ok(None);
         };
-        let (epoch, offset) = match call.next {
+        let Position { epoch, offset } = match call.next {
             Some(next) => next,
             None => self.locate(&mut call.responses).await?,
         };
-        let next = (epoch, offset + 1);
+        let next = Position {
+            epoch,
+            offset: offset + 1,
+        };
         call.next = Some(next);
         self.call = Some(call);
-        self.place = Place::At(next.0, next.1);
+        self.next = Next::At(next);
         self.reached = true;
         self.lost = false;
         self.backoff.reset();
@@ -332,130 +325,100 @@ impl Follower {
 
     async fn connect(&mut self) -> Result<Call, Status> {
         self.resolve().await?;
-        let from = match self.place {
-            Place::Start(from) => from,
-            Place::At(epoch, offset) => From::Offset(offset, Some(epoch)),
+        let start = match self.next {
+            Next::Start(start) => start,
+            Next::At(Position { epoch, offset }) => StartAt::Offset(offset, Some(epoch)),
         };
         Ok(Call {
-            responses: self.get(from, self.options.follow)?,
+            responses: self.get(start, self.options.follow)?,
             next: None,
         })
     }
 
-    /// Where the first message of a call is, which must be where it was asked for.
+    /// Where the first message of a call is. It has to be where it was asked for.
     async fn locate(
         &mut self,
         responses: &mut Responses<StreamResData>,
-    ) -> Result<(Epoch, Offset), Status> {
-        let (epoch, offset) = position(&responses.metadata().await?)?;
-        match self.place {
-            Place::At(asked_epoch, asked) if (epoch, offset) != (asked_epoch, asked) => {
-                let why = format!(
-                    "the server was asked for offset {asked} of epoch {asked_epoch} and sent \
-                     offset {offset} of epoch {epoch}"
-                );
-                Err(Status::new(RpcStatusCode::DATA_LOSS, why))
-            }
-            _ => Ok((epoch, offset)),
+    ) -> Result<Position, Status> {
+        let metadata = responses.metadata().await?;
+        let sent = Position::decode(&metadata).ok_or_else(without_topics)?;
+        match self.next {
+            Next::At(asked) if sent != asked => Err(Status::data_loss(format!(
+                "the server was asked for offset {} of epoch {} and sent offset {} of epoch {}",
+                asked.offset, asked.epoch, sent.offset, sent.epoch
+            ))),
+            _ => Ok(sent),
         }
     }
 
-    /// Turns a start into an offset of an epoch: a message sent after the subscription began must
-    /// not be missed because the connection was lost before any came.
+    /// Turns a start into a position. Otherwise a message that is published after the subscription
+    /// began could be missed, when the connection is lost before any message came.
     async fn resolve(&mut self) -> Result<(), Status> {
-        let Place::Start(from) = self.place else {
+        let Next::Start(start) = self.next else {
             return Ok(());
         };
-        if let From::Offset(offset, Some(epoch)) = from {
-            self.place = Place::At(epoch, offset);
+        if let StartAt::Offset(offset, Some(epoch)) = start {
+            self.next = Next::At(Position { epoch, offset });
             return Ok(());
         }
         // No log has this offset, and the refusal says what the log has.
         let refused = self
-            .get(From::Offset(Offset::MAX, None), false)?
+            .get(StartAt::Offset(Offset::MAX, None), false)?
             .try_next()
             .await;
         let Err(status) = refused else {
             return Err(without_topics());
         };
-        let (epoch, bounds) = bounds(&status).ok_or(status)?;
+        let Extent { epoch, bounds, .. } = extent(&status).ok_or(status)?;
         self.reached = true;
         let Bounds { earliest, next } = bounds;
-        let offset = match from {
-            From::Latest => next,
-            From::Earliest => earliest,
-            From::Last(count) => next.saturating_sub(count).max(earliest),
-            From::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
-            // The server says what is wrong with it, or knows where it is; asked again it finds
-            // what it would have found.
-            From::Offset(..) | From::Since(_) => return Ok(()),
+        let offset = match start {
+            StartAt::Latest => next,
+            StartAt::Earliest => earliest,
+            StartAt::Last(count) => next.saturating_sub(count).max(earliest),
+            StartAt::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
+            // The server says what is wrong with an offset, and finds a time. Asked again it finds
+            // the same.
+            StartAt::Offset(..) | StartAt::Since(_) => return Ok(()),
         };
-        self.place = Place::At(epoch, offset);
+        self.next = Next::At(Position { epoch, offset });
         Ok(())
     }
 
-    fn get(&self, from: From, follow: bool) -> Result<Responses<StreamResData>, Status> {
-        let (place, epoch) = (
-            from.to_string(),
-            match from {
-                From::Offset(_, Some(epoch)) => Some(epoch.to_string()),
-                _ => None,
-            },
-        );
-        let mut metadata = vec![("topic", self.topic.as_str()), ("from", &place)];
-        metadata.extend(epoch.as_deref().map(|epoch| ("epoch", epoch)));
-        metadata.extend((!follow).then_some(("follow", "false")));
-        let options = self.client.options_with(&metadata)?;
-        let request = StreamReqData::default();
-        client::server_streaming(&self.client.client, GET_STREAM, &request, options)
+    fn get(&self, start: StartAt, follow: bool) -> Result<Responses<StreamResData>, Status> {
+        let topic = Request {
+            start,
+            follow,
+            ..Request::new(self.topic.clone())
+        };
+        self.client
+            .get_stream(&StreamReqData::default(), Some(&topic))
     }
 
-    /// What is lost, where a status says that the next message is no more.
+    /// The loss, where a status says that the topic no longer has the next message.
     fn loss(&self, status: &Status) -> Option<Loss> {
-        let Place::At(epoch, from) = self.place else {
+        let Next::At(next) = self.next else {
             return None;
         };
-        let (now, bounds) = bounds(status)?;
+        let extent = extent(status)?;
         Some(Loss {
             topic: self.topic.clone(),
-            epoch,
-            from,
-            now,
-            next: bounds.earliest,
+            epoch: next.epoch,
+            from: next.offset,
+            now: extent.epoch,
+            next: extent.bounds.earliest,
         })
     }
 }
 
-/// The epoch and the offset of a call's first message.
-fn position(metadata: &Metadata) -> Result<(Epoch, Offset), Status> {
-    let value = |key| {
-        let value = metadata
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map(|(_, value)| value);
-        value.and_then(|value| std::str::from_utf8(value).ok())
-    };
-    let epoch = value("epoch").and_then(|epoch| epoch.parse().ok());
-    let offset = value("offset").and_then(|offset| offset.parse().ok());
-    epoch.zip(offset).ok_or_else(without_topics)
-}
-
-/// What a topic has, as a refused offset tells.
-fn bounds(status: &Status) -> Option<(Epoch, Bounds)> {
-    if status.code() != RpcStatusCode::OUT_OF_RANGE {
-        return None;
+/// What a topic has, as the refusal of an offset says.
+fn extent(status: &Status) -> Option<Extent> {
+    match Reason::decode(status)? {
+        Reason::NoSuchOffset(extent) | Reason::OtherEpoch(extent) => Some(extent),
+        _ => None,
     }
-    let info = info(status)?;
-    let number = |key| info.metadata.get(key)?.parse().ok();
-    let epoch = info.metadata.get("epoch")?.parse().ok()?;
-    let bounds = Bounds {
-        earliest: number("earliest")?,
-        next: number("next")?,
-    };
-    Some((epoch, bounds))
 }
 
 fn without_topics() -> Status {
-    let why = "the server does not know topics: it ignored the metadata `topic`";
-    Status::new(RpcStatusCode::UNIMPLEMENTED, why)
+    Status::unimplemented("the server does not know topics: it ignored the metadata `topic`")
 }

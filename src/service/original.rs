@@ -7,17 +7,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::{stream, FutureExt, Stream, StreamExt, TryStreamExt};
 use futures_timer::Delay;
+use grpcio_streams::{escaped, Call, Requests, Status};
 
 use super::{response, Config};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use grpcio_streams::escaped;
-use grpcio_streams::{Call, Requests, Status};
 
-/// What AllStream says, over and over.
+/// What AllStream sends, over and over.
 const SAYING: &str = "ssss";
 
-/// The behaviour of calls that name no topic.
-#[derive(Debug)]
+/// What calls without a topic do.
+#[derive(Clone, Debug)]
 pub(super) struct Original {
     config: Config,
 }
@@ -27,12 +26,11 @@ impl Original {
         Self { config }
     }
 
-    /// The time, a fixed number of times; ends one interval after the last.
+    /// Sends the time, a fixed number of times, and ends one interval after the last.
     pub(super) fn get_stream(&self) -> impl Stream<Item = Result<StreamResData, Status>> {
         let Config {
             tick_interval,
             ticks,
-            ..
         } = self.config;
         let messages = every(tick_interval).map(|()| Ok(response(unix_seconds().to_string())));
         let count = match ticks {
@@ -43,7 +41,8 @@ impl Original {
         messages.take(count).chain(pause)
     }
 
-    /// Counts what comes. The original answers nothing, so that a client that waits gets an error.
+    /// Answers how many messages came. The original answers nothing, so that a client that waits for
+    /// an answer gets an error.
     pub(super) fn put_stream(
         &self,
         call: Arc<Call>,
@@ -52,7 +51,8 @@ impl Original {
         log_each(call, requests).map(|received| Ok(response(received?.to_string())))
     }
 
-    /// Talks and listens. The original goes on for ever, even when the client is gone.
+    /// Sends and logs until the client half-closes. The original never ends, even when the client is
+    /// gone.
     pub(super) fn all_stream(
         &self,
         call: Arc<Call>,
@@ -71,7 +71,7 @@ impl Original {
     }
 }
 
-/// Logs every message; resolves to their number when the client half-closes.
+/// Logs every message, and resolves to their number when the client half-closes.
 async fn log_each(call: Arc<Call>, requests: Requests<StreamReqData>) -> Result<u64, Status> {
     let log_one = |received: u64, request: StreamReqData| {
         let number = received + 1;
@@ -85,12 +85,12 @@ async fn log_each(call: Arc<Call>, requests: Requests<StreamReqData>) -> Result<
     requests.try_fold(0, log_one).await
 }
 
-/// Something to do at once and then every `interval`.
+/// Ready at once and then every `interval`.
 fn every(interval: Duration) -> impl Stream<Item = ()> {
     stream::once(future::ready(())).chain(stream::repeat(()).then(move |()| wait(interval)))
 }
 
-/// A timer, except for no time at all: the timers' thread would make that far from nothing.
+/// A timer. A wait of no time takes none: the timers' thread would make it far longer.
 async fn wait(time: Duration) {
     if !time.is_zero() {
         Delay::new(time).await;

@@ -1,0 +1,79 @@
+//! What callers may do, as far as a service says.
+
+use std::sync::Arc;
+
+use grpcio_streams::{Call, Status};
+
+/// The rights that a service knows.
+///
+/// A line of the token file gives its caller rights, each an action and a resource, such as
+/// `read:stocks/*`. The service says which actions there are, and which of them a call needs.
+pub trait Rights: Send + Sync + 'static {
+    /// The actions, such as `read` and `write`. Several services may know the same action: then a
+    /// right counts for all of them.
+    fn actions(&self) -> &[&'static str];
+
+    /// What the actions are done to, in one word, such as `topic`.
+    fn resource(&self) -> &'static str;
+
+    /// What the name of a resource may be, such as `1 to 255 of A-Z a-z 0-9 . _ / -`; for people.
+    fn resource_names(&self) -> &'static str;
+
+    /// Whether a resource can have this name, or a name that begins so.
+    fn is_resource(&self, name: &str) -> bool;
+
+    /// What a call needs, known from its headers; None where it needs no right.
+    ///
+    /// # Errors
+    ///
+    /// The status that the call ends with, where its headers are wrong.
+    fn needed(&self, call: &Call) -> Result<Option<Need>, Status>;
+}
+
+/// The rights that a call needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The actions, all of which the caller has to have the right to.
+    pub actions: Vec<&'static str>,
+    /// The resource that they are done to.
+    pub resource: String,
+}
+
+/// The rights that all services of a server know.
+#[derive(Clone, Default)]
+pub(crate) struct Vocabulary(Vec<Arc<dyn Rights>>);
+
+impl Vocabulary {
+    pub(crate) fn new(rights: impl IntoIterator<Item = Arc<dyn Rights>>) -> Self {
+        Self(rights.into_iter().collect())
+    }
+
+    /// What a right looks like, such as `read:TOPIC or write:TOPIC`.
+    pub(crate) fn forms(&self) -> String {
+        let forms = self.0.iter().flat_map(|rights| {
+            let resource = rights.resource().to_uppercase();
+            let form = move |action: &&str| format!("{action}:{resource}");
+            rights.actions().iter().map(form)
+        });
+        let mut forms: Vec<_> = forms.collect();
+        forms.dedup();
+        match forms.split_last() {
+            None => "nothing, since no service here knows one".to_owned(),
+            Some((one, [])) => one.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        }
+    }
+
+    /// The action of this name, with those who know it; None where nobody does.
+    pub(crate) fn action(&self, name: &str) -> Option<(&'static str, Vec<&dyn Rights>)> {
+        let mut action = None;
+        let mut known_by = Vec::new();
+        for rights in &self.0 {
+            if let Some(known) = rights.actions().iter().find(|known| **known == name) {
+                action = Some(*known);
+                known_by.push(&**rights);
+            }
+        }
+        Some((action?, known_by))
+    }
+}

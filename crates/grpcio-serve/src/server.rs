@@ -1,0 +1,253 @@
+//! A running server: from a [`Config`] and services to listeners, and down again.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+use futures::future::{self, Either};
+use futures_timer::Delay;
+use grpcio::{ServerBuilder as CoreBuilder, ServerCredentials};
+use grpcio_streams::{Drain, Queues};
+
+use crate::config::{Config, StartError};
+use crate::limits::Limits;
+use crate::open_files;
+use crate::service::Service;
+use crate::services;
+use crate::tls::{Credentials, ServerTls};
+
+/// How long the completion-queue threads may take to stop once nothing uses them.
+const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long calls may take to end once they are cancelled. Only a handler that blocks takes longer.
+const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
+
+/// Sets up a [`Server`]. See [`Config`] for what can be set, and for the defaults.
+#[derive(Default)]
+#[must_use = "nothing is served before it starts"]
+pub struct ServerBuilder {
+    config: Config,
+    services: Vec<Arc<dyn Service>>,
+}
+
+impl ServerBuilder {
+    /// Sets everything at once.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Serves `service`, beside those added before.
+    pub fn service(mut self, service: impl Service) -> Self {
+        self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Listens on `address`, beside those given before. Port 0 picks a free port.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.config.listen.push(address);
+        self
+    }
+
+    /// Speaks TLS.
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.config.tls = Some(tls);
+        self
+    }
+
+    /// Lets only those call that this file names.
+    pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.token_file = Some(path.into());
+        self
+    }
+
+    /// Sets what clients may ask of the server.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Starts the server. It accepts calls when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When a setting or a file cannot be used, or an address cannot be listened on. Then nothing
+    /// is left running, but the services were not [stopped](Service::stop).
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses to start a thread.
+    pub fn start(self) -> Result<Server, StartError> {
+        let Self { config, services } = self;
+        config.check()?;
+        let credentials = config.tls.as_ref().map(|tls| {
+            let may_have_token = config.token_file.is_some();
+            Credentials::start(tls, may_have_token)
+        });
+        let credentials = credentials.transpose()?;
+        let drain = Drain::new();
+        let registered = services::register(&services, &config, &drain)?;
+        let queues = Queues::start("queue", config.threads);
+        match start_core(&config, credentials.as_ref(), registered, &queues) {
+            Ok((core, addresses)) => {
+                let server = Server {
+                    core,
+                    drain,
+                    queues,
+                    services,
+                    addresses,
+                    grace: config.grace,
+                };
+                config.limits.connections.map_or(Ok(()), limit_connections)?;
+                Ok(server)
+            }
+            Err(e) => {
+                let _ = queues.stop(THREADS_STOP_WITHIN);
+                Err(e)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder")
+            .field("config", &self.config)
+            .field("services", &self.services.len())
+            .finish()
+    }
+}
+
+/// A server that accepts calls.
+///
+/// Dropping it ends everything at once. [`run_until`](Self::run_until) drains it first.
+pub struct Server {
+    // In the order in which they must be dropped.
+    core: grpcio::Server,
+    drain: Drain,
+    queues: Queues,
+    services: Vec<Arc<dyn Service>>,
+    addresses: Vec<SocketAddr>,
+    grace: Duration,
+}
+
+impl Server {
+    /// A server to be set up.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// Where it listens, in the order of [`Config::listen`], with the ports that were picked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is over, then drains and stops. The [crate's documentation](crate)
+    /// says in which order. Blocks the calling thread, which must not be one of a completion queue.
+    pub fn run_until(self, shutdown: impl Future<Output = ()>) {
+        block_on(shutdown);
+        let Self {
+            mut core,
+            drain,
+            queues,
+            services,
+            grace,
+            ..
+        } = self;
+        log::info!("shutting down: running calls end now, at the latest in {grace:?}");
+        drain.begin();
+        let stopped = core.shutdown();
+        let stopped = block_on(async {
+            let Either::Right((_, stopped)) = future::select(stopped, Delay::new(grace)).await
+            else {
+                return true;
+            };
+            log::warn!(
+                "some calls or connections have not ended within {grace:?}, and are cancelled"
+            );
+            core.cancel_all_calls();
+            let stopped = future::select(stopped, Delay::new(CANCELLED_WITHIN)).await;
+            matches!(stopped, Either::Left(_))
+        });
+        services.iter().for_each(|service| service.stop());
+        if !stopped {
+            log::error!("a handler blocks a completion queue; stopping without it");
+            // Dropping it would wait for that handler.
+            std::mem::forget(core);
+            return;
+        }
+        drop(core);
+        if !queues.stop(THREADS_STOP_WITHIN) {
+            log::warn!("a completion queue has not stopped within {THREADS_STOP_WITHIN:?}");
+        }
+        log::info!("stopped");
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+fn start_core(
+    config: &Config,
+    credentials: Option<&Credentials>,
+    services: Vec<grpcio::Service>,
+    queues: &Queues,
+) -> Result<(grpcio::Server, Vec<SocketAddr>), StartError> {
+    let args = config.limits.channel_args(queues.env(), config.channelz);
+    let builder = CoreBuilder::new(queues.env()).channel_args(args.build_args());
+    let mut core = services
+        .into_iter()
+        .fold(builder, CoreBuilder::register_service)
+        .build()
+        .map_err(StartError::Core)?;
+    let listen = |address| listen(&mut core, credentials, address);
+    let addresses = config
+        .listen
+        .iter()
+        .map(listen)
+        .collect::<Result<Vec<_>, _>>()?;
+    core.start();
+    for address in &addresses {
+        log::info!("listening on {address}");
+    }
+    Ok((core, addresses))
+}
+
+fn listen(
+    core: &mut grpcio::Server,
+    credentials: Option<&Credentials>,
+    address: &SocketAddr,
+) -> Result<SocketAddr, StartError> {
+    let failed = |source| StartError::Listen {
+        address: *address,
+        source,
+    };
+    // The C core says only that it failed. The operating system says why.
+    drop(TcpListener::bind(address).map_err(failed)?);
+    let credentials = credentials.map_or_else(ServerCredentials::insecure, Credentials::listener);
+    let port = core
+        .add_listening_port(address.to_string(), credentials)
+        .map_err(|_| failed(io::Error::other("the gRPC core failed; its log says why")))?;
+    Ok(SocketAddr::new(address.ip(), port))
+}
+
+/// Warns when the hard limit of open files allows fewer than are asked for.
+fn limit_connections(connections: u64) -> Result<(), StartError> {
+    let allowed = open_files::allow(connections).map_err(StartError::Connections)?;
+    if allowed < connections {
+        log::warn!(
+            "no more than {allowed} connections instead of {connections}: the hard limit of open \
+             files allows no more (ulimit -Hn)"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! TLS on the server's side: the certificate that the server shows, and those that it accepts.
+//!
+//! The files are read again when they change. Existing connections go on as they are; new ones use
+//! what the files have now. Files that cannot be used change nothing.
+//!
+//! The server speaks TLS 1.2 and 1.3. A client's certificate has to be signed by the client CA, for
+//! use by clients, and be valid now; otherwise the handshake fails. The server has to trust that CA:
+//! the C core ends the process at a certificate that the CA has signed and that has a common name
+//! that is not text, or an alternative name with an IP address of neither 4 nor 16 bytes.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use grpcio::{
+    CertificateRequestType, ServerCredentials, ServerCredentialsBuilder, ServerCredentialsFetcher,
+};
+use grpcio_credentials::{pem, read, FileError};
+use openssl::asn1::Asn1Time;
+use openssl::x509::{X509Ref, X509};
+use parking_lot::Mutex;
+
+use crate::reload::Reloaded;
+
+/// Where a server finds its certificates. All files are in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTls {
+    /// The certificate, followed by those between it and a CA that clients know.
+    pub certificate: PathBuf,
+    /// The certificate's key, without a passphrase.
+    pub key: PathBuf,
+    /// The CAs that have to sign clients' certificates. None where clients show no certificate.
+    ///
+    /// With a [token file](crate::Config::token_file) a client may connect without a certificate,
+    /// since it may have a token. Without one every client needs a certificate.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The contents of the files.
+struct Pems {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+/// The credentials of all listeners of a server.
+pub(crate) struct Credentials {
+    pems: Arc<Reloaded<Pems>>,
+    request: CertificateRequestType,
+}
+
+impl Credentials {
+    /// `certificate_is_optional` says whether a client without a certificate may connect.
+    pub(crate) fn start(tls: &ServerTls, certificate_is_optional: bool) -> Result<Self, FileError> {
+        let request = match &tls.client_ca {
+            None => CertificateRequestType::DontRequestClientCertificate,
+            Some(_) if certificate_is_optional => {
+                CertificateRequestType::RequestClientCertificateAndVerify
+            }
+            Some(_) => CertificateRequestType::RequestAndRequireClientCertificateAndVerify,
+        };
+        let paths = tls.paths();
+        let tls = tls.clone();
+        let make = move |contents: &[Vec<u8>]| {
+            let (pems, certificate) = tls.read(contents)?;
+            log_validity(&tls, &certificate);
+            Ok(pems)
+        };
+        Ok(Self {
+            pems: Arc::new(Reloaded::start(paths, make)?),
+            request,
+        })
+    }
+
+    /// The credentials of one listener.
+    pub(crate) fn listener(&self) -> ServerCredentials {
+        let fetcher = Fetcher {
+            pems: self.pems.clone(),
+            request: self.request,
+            given: Mutex::new(None),
+        };
+        ServerCredentials::with_fetcher(Box::new(fetcher), self.request)
+    }
+}
+
+impl ServerTls {
+    /// Checks the files.
+    pub(crate) fn check(&self) -> Result<(), FileError> {
+        let contents = self.paths().iter().map(|path| read(path));
+        self.read(&contents.collect::<Result<Vec<_>, _>>()?)?;
+        Ok(())
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        let pair = [self.certificate.clone(), self.key.clone()];
+        pair.into_iter().chain(self.client_ca.clone()).collect()
+    }
+
+    /// Checks the contents of the files, in the order of their paths; and the certificate.
+    fn read(&self, contents: &[Vec<u8>]) -> Result<(Pems, X509), FileError> {
+        let content = |n: usize| contents.get(n).cloned().unwrap_or_default();
+        let pems = Pems {
+            certificate: content(0),
+            key: content(1),
+            client_ca: self.client_ca.as_ref().map(|_| content(2)),
+        };
+        let certificate = (&*self.certificate, &*pems.certificate);
+        let shown = pem::pair(certificate, (&self.key, &pems.key))?;
+        if let (Some(path), Some(ca)) = (&self.client_ca, &pems.client_ca) {
+            pem::certificates(path, ca)?;
+        }
+        Ok((pems, shown))
+    }
+}
+
+/// Logs how long the certificate is valid. An expired one is no error: there may be no other.
+fn log_validity(tls: &ServerTls, certificate: &X509Ref) {
+    let path = tls.certificate.display();
+    let (begin, end) = (certificate.not_before(), certificate.not_after());
+    match Asn1Time::days_from_now(0) {
+        Ok(now) if end < &*now => {
+            log::warn!("{path}: the certificate has expired, on {end}; clients will not accept it");
+        }
+        Ok(now) if begin > &*now => {
+            log::warn!(
+                "{path}: the certificate is not valid before {begin}; clients will not accept it"
+            );
+        }
+        _ => log::info!("{path}: the certificate is valid until {end}"),
+    }
+}
+
+/// The C core asks it when a listener starts and before each handshake.
+struct Fetcher {
+    pems: Arc<Reloaded<Pems>>,
+    request: CertificateRequestType,
+    /// What the C core has.
+    given: Mutex<Option<Arc<Pems>>>,
+}
+
+impl ServerCredentialsFetcher for Fetcher {
+    fn fetch(&self) -> Result<Option<ServerCredentialsBuilder>, Box<dyn Error>> {
+        let now = self.pems.current();
+        let mut given = self.given.lock();
+        if given.as_ref().is_some_and(|given| Arc::ptr_eq(given, &now)) {
+            return Ok(None);
+        }
+        let builder =
+            ServerCredentialsBuilder::new().add_cert(now.certificate.clone(), now.key.clone());
+        let builder = match &now.client_ca {
+            None => builder,
+            Some(ca) => builder.root_cert(ca.clone(), self.request),
+        };
+        *given = Some(now);
+        Ok(Some(builder))
+    }
+}

@@ -1,0 +1,182 @@
+//! The client's command line: what each command does with the typed client.
+
+mod all;
+mod bench;
+mod console;
+mod demo;
+mod failure;
+mod get;
+mod hints;
+mod input;
+mod output;
+mod prompt;
+mod put;
+mod queue;
+mod resume;
+mod security;
+
+use std::io;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use self::queue::on_one_queue;
+use self::security::Security;
+use super::text::print_completions;
+use crate::client::{address, AddressError, Balance, Config};
+
+pub use failure::Failure;
+pub use input::InputError;
+
+/// Calls the Greeter service: live streams over gRPC.
+///
+/// TIME is a number with a unit: 500ms, 2s, 1m.
+///
+/// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
+/// read or written, 2 wrong usage, 130 Ctrl-C. A program that reads the output may close it early.
+#[derive(Debug, Parser)]
+#[command(name = "greeter-client", version)]
+pub struct Args {
+    /// Call this server: HOST:PORT, several times in a row for several servers; or once a gRPC
+    /// target such as dns:///HOST:PORT or unix:/PATH
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        env = "GREETER_SERVER",
+        default_value = "127.0.0.1:50052",
+        value_parser = address
+    )]
+    server: Vec<String>,
+
+    /// Which of several servers, or of a name's several addresses, a call goes to
+    #[arg(
+        long,
+        global = true,
+        value_name = "POLICY",
+        default_value = "pick-first"
+    )]
+    lb: Lb,
+
+    /// End each call after this time, with DEADLINE_EXCEEDED; waiting counts
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Wait for a server that is not up yet, instead of failing with UNAVAILABLE
+    #[arg(long, global = true)]
+    wait: bool,
+
+    /// Ask a server that is silent for so long for a sign of life, while calls run; at least 10s,
+    /// 0s for never. Servers that do not allow it so often end the connection
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    keepalive: Duration,
+
+    /// Print completions for this shell and exit
+    #[arg(long, value_name = "SHELL")]
+    completions: Option<Shell>,
+
+    #[command(flatten)]
+    security: Security,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+impl Args {
+    /// The flags of this process. Exits the process where they are wrong, or ask for a text.
+    pub fn of_process() -> Self {
+        let args = Self::parse();
+        if let Some(shell) = args.completions {
+            print_completions(shell, &mut Self::command());
+        }
+        let wrong = |kind, why: String| Self::command().error(kind, why).exit();
+        let servers = Config {
+            servers: args.server.clone(),
+            ..Config::default()
+        };
+        if let Err(why) = servers.check() {
+            wrong(ErrorKind::ValueValidation, failure::in_flags(&why));
+        }
+        if let Err(why) = args.security.check() {
+            wrong(ErrorKind::MissingRequiredArgument, why);
+        }
+        args
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Lb {
+    /// The first that can be reached
+    PickFirst,
+    /// Each in turn; not for topics, unless the servers share them
+    RoundRobin,
+    /// Those that a balancer names, which DNS names for dns:///NAME:PORT: SRV _grpclb._tcp.NAME
+    Grpclb,
+}
+
+impl From<Lb> for Balance {
+    fn from(lb: Lb) -> Self {
+        match lb {
+            Lb::PickFirst => Self::PickFirst,
+            Lb::RoundRobin => Self::RoundRobin,
+            Lb::Grpclb => Self::Grpclb,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the three calls of the original client, one after the other
+    Demo(demo::Args),
+    /// GetStream: print what the server streams, a message a line
+    Get(get::Args),
+    /// PutStream: send a file or standard input, a line a message, and print the answer
+    Put(put::Args),
+    /// AllStream: send the lines of standard input, print what arrives; with --topic a conversation
+    All(all::Args),
+    /// Put load on a server with topics, and measure it
+    Bench(bench::Args),
+}
+
+fn address(text: &str) -> Result<String, AddressError> {
+    address::check(text).map(|()| text.to_owned())
+}
+
+/// Runs the command that the command line asks for. Blocks until it is done.
+///
+/// # Errors
+///
+/// See [`Failure`].
+pub fn run(args: Args) -> Result<(), Failure> {
+    let Some(wanted) = args.command else {
+        let missing = "a command is missing: demo, get, put, all or bench";
+        let error = Args::command().error(ErrorKind::MissingSubcommand, missing);
+        error.exit()
+    };
+    let config = Config {
+        servers: args.server,
+        balance: args.lb.into(),
+        timeout: args.timeout,
+        keepalive: (!args.keepalive.is_zero()).then_some(args.keepalive),
+        wait: args.wait,
+        tls: args.security.tls()?,
+        token: args.security.token()?,
+    };
+    let (server, tls) = (config.servers.join(", "), config.tls.clone());
+    let done = match wanted {
+        Command::Demo(args) => on_one_queue(config, |client| demo::run(client, args)),
+        Command::Get(args) => on_one_queue(config, |client| get::run(client, args)),
+        Command::Put(args) => on_one_queue(config, |client| put::run(client, args)),
+        Command::All(args) => on_one_queue(config, |client| all::run(client, args)),
+        Command::Bench(args) => bench::run(&config, args),
+    };
+    match done {
+        Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Failure::Call(status)) => {
+            Err(Failure::Call(hints::explained(&status, tls.as_ref(), &server)))
+        }
+        done => done,
+    }
+}

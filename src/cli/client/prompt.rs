@@ -1,0 +1,137 @@
+//! A prompt on the terminal, above which lines may be printed while one is typed.
+
+use std::io::{self, IsTerminal, Write};
+
+use futures::channel::mpsc::{unbounded, UnboundedReceiver, UnboundedSender};
+use futures::future::{self, Either};
+use futures::{Future, StreamExt};
+use rustyline_async::{Readline, ReadlineError, ReadlineEvent, SharedWriter};
+
+use super::input::InputError;
+use super::failure::Failure;
+
+/// Reads lines from the terminal, with editing and the history of this session. The terminal is
+/// as it was when this is dropped.
+pub(super) struct Prompt {
+    readline: Readline,
+    writer: SharedWriter,
+    /// To be printed.
+    printed: UnboundedReceiver<Vec<u8>>,
+    above: Above,
+}
+
+/// Prints above the prompt what is written between two flushes, which should be whole lines.
+#[derive(Clone)]
+pub(super) struct Above {
+    text: Vec<u8>,
+    printed: UnboundedSender<Vec<u8>>,
+}
+
+impl Prompt {
+    /// None where not both input and output are a terminal.
+    pub(super) fn open(text: String) -> Result<Option<Self>, InputError> {
+        if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+            return Ok(None);
+        }
+        let (mut readline, writer) = Readline::new(text).map_err(failed)?;
+        // Whoever has said something sees it as everyone does, in its place.
+        readline.should_print_line_on(false, false);
+        let (sender, printed) = unbounded();
+        Ok(Some(Self {
+            readline,
+            writer,
+            printed,
+            above: Above {
+                text: Vec::new(),
+                printed: sender,
+            },
+        }))
+    }
+
+    /// Where to print while lines are typed.
+    pub(super) fn above(&self) -> Above {
+        self.above.clone()
+    }
+
+    /// Does `work` while lines are typed, which go to `lines`.
+    pub(super) async fn during<W>(mut self, work: W, lines: Lines) -> Result<(), Failure>
+    where
+        W: Future<Output = Result<(), Failure>>,
+    {
+        let done = {
+            let typing = self.read(lines);
+            futures::pin_mut!(work, typing);
+            match future::select(work, typing).await {
+                Either::Left((done, _)) => done,
+                Either::Right((failed, _)) => Err(failed.into()),
+            }
+        };
+        while let Ok(text) = self.printed.try_recv() {
+            self.writer.write_all(&text)?;
+            self.readline.flush().map_err(failed)?;
+        }
+        self.readline.flush().map_err(failed)?;
+        done
+    }
+
+    /// Goes on behind the end of the input, because it prints as well.
+    async fn read(&mut self, lines: Lines) -> InputError {
+        let mut lines = Some(lines);
+        loop {
+            let event = {
+                // First, and so what is printed never fills its writer.
+                let reading = self.readline.readline();
+                futures::pin_mut!(reading);
+                match future::select(reading, self.printed.next()).await {
+                    Either::Left((event, _)) => event,
+                    Either::Right((text, _)) => {
+                        if let Err(source) = self.writer.write_all(&text.unwrap_or_default()) {
+                            return failed(source.into());
+                        }
+                        continue;
+                    }
+                }
+            };
+            match event {
+                Ok(ReadlineEvent::Line(line)) if line.is_empty() => {}
+                Ok(ReadlineEvent::Line(line)) => {
+                    self.readline.add_history_entry(line.clone());
+                    if let Some(lines) = &lines {
+                        // Nobody takes it when all is over.
+                        let _ = lines.unbounded_send(Ok(line));
+                    }
+                }
+                Ok(ReadlineEvent::Eof) => lines = None,
+                Ok(ReadlineEvent::Interrupted) => return InputError::Interrupted,
+                Err(e) => return failed(e),
+            }
+        }
+    }
+}
+
+/// Where typed lines go.
+pub(super) type Lines = UnboundedSender<Result<String, InputError>>;
+
+fn failed(error: ReadlineError) -> InputError {
+    InputError::Io {
+        name: "the terminal".to_owned(),
+        source: match error {
+            ReadlineError::IO(e) => e,
+            e => io::Error::other(e),
+        },
+    }
+}
+
+impl Write for Above {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.text.extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = std::mem::take(&mut self.text);
+        // The prompt lives as long as what is printed above it.
+        let _ = self.printed.unbounded_send(text);
+        Ok(())
+    }
+}

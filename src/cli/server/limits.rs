@@ -1,0 +1,106 @@
+//! The flags of a server's limits.
+
+use std::time::Duration;
+
+use clap::Args;
+use grpcio_serve::Limits;
+use humantime::parse_duration as time;
+
+/// Connections, unless told otherwise.
+const CONNECTIONS: u64 = 16_000;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitFlags {
+    /// The longest message of a client; a call with a longer one ends with RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
+    max_message_bytes: usize,
+
+    /// The metadata of a call, each counting 32 beside its name and its value; a call with more ends
+    /// with RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes)]
+    max_metadata_bytes: u32,
+
+    /// What the gRPC core may hold in memory, about: of connections, and of messages on their way
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_bytes)]
+    max_memory_bytes: usize,
+
+    /// Calls of a connection at a time; more wait at the client, or end with RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
+    max_streams: u32,
+
+    /// Calls in all at a time; more end with RESOURCE_EXHAUSTED, except health checks
+    #[arg(long, value_name = "N", default_value_t = Limits::default().calls)]
+    max_calls: usize,
+
+    /// Connections at a time; more wait to be accepted. As many as the hard limit of open files
+    /// allows, if that is less
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    max_connections: u64,
+
+    /// End connections that have not begun to speak HTTP/2 (and TLS) within this time
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    handshake_timeout: Duration,
+
+    /// Ping clients that are silent for so long
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    keepalive: Duration,
+
+    /// End connections whose client does not answer a ping within this time
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
+    keepalive_timeout: Duration,
+
+    /// How much time clients have to leave between two pings; with the third that comes too early
+    /// the connection ends
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    min_ping_interval: Duration,
+
+    /// Have clients connect anew after this time, a tenth more or less [default: never]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    max_connection_age: Option<Duration>,
+
+    /// How long calls of such a connection may go on; then they end with UNAVAILABLE
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    max_connection_age_grace: Duration,
+}
+
+impl LimitFlags {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            message_bytes: self.max_message_bytes,
+            metadata_bytes: self.max_metadata_bytes,
+            memory_bytes: self.max_memory_bytes,
+            streams: self.max_streams,
+            calls: self.max_calls,
+            connections: Some(self.max_connections),
+            handshake: self.handshake_timeout,
+            keepalive: self.keepalive,
+            keepalive_timeout: self.keepalive_timeout,
+            ping_interval: self.min_ping_interval,
+            connection_age: self.max_connection_age,
+            connection_age_grace: self.max_connection_age_grace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        limits: LimitFlags,
+    }
+
+    #[test]
+    fn without_flags_the_limits_are_the_default_ones() {
+        let expected = Limits {
+            connections: Some(CONNECTIONS),
+            ..Limits::default()
+        };
+        assert_eq!(Flags::parse_from(["test"]).limits.limits(), expected);
+    }
+}

@@ -1,0 +1,193 @@
+//! A conversation: publishing to a topic and following it, as one.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{ready, Context, Poll, Waker};
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use grpcio_streams::Status;
+use topic_log::{Name, StartAt};
+
+use super::calls::Client;
+use super::publish::{PublishError, PublishOptions, Publisher};
+use super::retry::Notice;
+use super::subscribe::{Received, SubscribeError, SubscribeOptions, Subscription};
+use crate::protocol::Position;
+
+/// How a participant of a conversation behaves.
+pub struct JoinOptions {
+    /// Where it starts to receive.
+    pub start: StartAt,
+    /// Whether it tries again when the server is UNAVAILABLE, or ends.
+    pub resume: bool,
+    /// Called before each new try to receive more.
+    pub notice: Notice,
+}
+
+impl Default for JoinOptions {
+    /// From now on, with silent retries.
+    fn default() -> Self {
+        let SubscribeOptions {
+            start,
+            resume,
+            notice,
+            ..
+        } = SubscribeOptions::default();
+        Self {
+            start,
+            resume,
+            notice,
+        }
+    }
+}
+
+impl Client {
+    /// Takes part in a conversation: every participant receives what any of them publishes to the
+    /// topic, its own messages included, in the same order.
+    ///
+    /// Resolves when the position where it starts to receive is known, so that it receives whatever
+    /// it sends. It follows the topic and publishes to it in two calls rather than in one AllStream:
+    /// only receipts show which messages need not be sent again after a lost connection.
+    ///
+    /// # Errors
+    ///
+    /// The status of the call that asks for that position.
+    pub async fn join(&self, topic: Name, options: JoinOptions) -> Result<Participant, Status> {
+        let mut messages = self.subscribe(
+            topic.clone(),
+            SubscribeOptions {
+                start: options.start,
+                follow: true,
+                resume: options.resume,
+                notice: options.notice,
+            },
+        );
+        messages.begin().await?;
+        let publisher = self.publisher(
+            topic.clone(),
+            PublishOptions {
+                producer: None,
+                resume: options.resume,
+                // The subscription reports the same.
+                notice: Box::new(|_, _| {}),
+            },
+            true,
+        );
+        let mut end = self.subscription(
+            topic,
+            SubscribeOptions {
+                resume: options.resume,
+                ..SubscribeOptions::default()
+            },
+            true,
+        );
+        let end = async move {
+            end.begin().await?;
+            Ok(end.position())
+        };
+        Ok(Participant {
+            received: messages.position(),
+            messages,
+            publisher,
+            end: End::Unknown(end.boxed()),
+            waiting: None,
+        })
+    }
+}
+
+/// A participant of a conversation: a sink of the messages that it sends, as a [`Publisher`], and a
+/// stream of everyone's messages, as a [`Subscription`].
+///
+/// Closing the sink means that it sends no more. The stream then ends behind the messages that the
+/// conversation has by then, of this participant and of others.
+pub struct Participant {
+    messages: Subscription,
+    publisher: Publisher,
+    /// Where the next message will be.
+    received: Option<Position>,
+    end: End,
+    /// The reader of the stream, which may run elsewhere than the one that closes the sink.
+    waiting: Option<Waker>,
+}
+
+/// Where the conversation ends for this participant.
+enum End {
+    /// To be found out once everything is sent.
+    Unknown(BoxFuture<'static, Result<Option<Position>, Status>>),
+    /// Before this position; anywhere, if there is none.
+    At(Option<Position>),
+}
+
+impl Participant {
+    /// Whether everything has been sent and received.
+    fn is_over(&self) -> bool {
+        match (&self.end, self.received) {
+            (End::At(Some(end)), Some(next)) => {
+                next.epoch == end.epoch && next.offset >= end.offset
+            }
+            (End::At(end), _) => end.is_none(),
+            (End::Unknown(_), _) => false,
+        }
+    }
+}
+
+impl Stream for Participant {
+    type Item = Result<Received, SubscribeError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over() {
+            return Poll::Ready(None);
+        }
+        self.waiting = Some(cx.waker().clone());
+        let message = ready!(self.messages.poll_next_unpin(cx));
+        self.received = self.messages.position();
+        if let (Some(Err(SubscribeError::Lost(loss))), End::At(end)) = (&message, &mut self.end) {
+            // The messages before the end are lost.
+            end.take_if(|end| end.epoch != loss.now);
+        }
+        Poll::Ready(message)
+    }
+}
+
+impl Sink<String> for Participant {
+    type Error = PublishError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        self.publisher.poll_ready_unpin(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: String) -> Result<(), PublishError> {
+        self.publisher.start_send_unpin(message)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        self.publisher.poll_flush_unpin(cx)
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), PublishError>> {
+        ready!(self.publisher.poll_close_unpin(cx))?;
+        if let End::Unknown(end) = &mut self.end {
+            self.end = End::At(ready!(end.poll_unpin(cx))?);
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Participant")
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
