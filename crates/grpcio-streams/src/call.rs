@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
 
-use super::contain::contain;
+use super::catch_panic::catch_panic;
 use super::peer::Peer;
 use super::Status;
 
@@ -115,7 +115,7 @@ impl Call {
         let Some(status) = self.drained.get() else {
             return Status::draining();
         };
-        contain(|| status(sent)).unwrap_or_else(|why| {
+        catch_panic(|| status(sent)).unwrap_or_else(|why| {
             log::error!("{}: what it says of a drain panicked: {why}", self.method);
             Status::draining()
         })

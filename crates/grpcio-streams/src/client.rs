@@ -21,7 +21,7 @@ use grpcio::{
 };
 use protobuf::Message;
 
-use super::pump::{Pump, Pumped};
+use super::forward::{Forward, Forwarded};
 use super::service::{method, protobuf};
 use super::Status;
 
@@ -144,13 +144,13 @@ where
 {
     futures::pin_mut!(requests);
     sink.enhance_batch(true);
-    match Pump::new(sink, requests).await {
-        Pumped::Finished => {
+    match Forward::new(sink, requests).await {
+        Forwarded::Finished => {
             let _ = sink.close().await;
             Ok(())
         }
-        Pumped::Departed => Ok(()),
-        Pumped::Failed(e) => Err(e),
+        Forwarded::Departed => Ok(()),
+        Forwarded::Failed(e) => Err(e),
     }
 }
 

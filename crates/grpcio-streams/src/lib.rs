@@ -66,21 +66,19 @@
 //! waits for a disk or a lock stalls every call of its completion queue.
 
 mod call;
+mod catch_panic;
 pub mod client;
-mod contain;
 mod drain;
+mod fairness;
+mod forward;
 mod peer;
-mod pump;
 mod queues;
 mod requests;
-mod rest;
 mod service;
 mod status;
 mod text;
-mod turn;
 
 pub use call::{Call, Observer, Outcome, Silent};
-use contain::contain;
 pub use drain::{Drain, Draining};
 pub use queues::Queues;
 pub use requests::Requests;

@@ -12,7 +12,7 @@ use futures::Stream;
 use grpcio::{MessageReader, RequestStream, RpcStatusCode};
 use protobuf::Message;
 
-use super::rest::Rests;
+use super::fairness::NetworkPause;
 use super::Status;
 
 /// The messages that a client sends in one call, in order.
@@ -34,7 +34,7 @@ pub struct Requests<T> {
     /// None once dropped or ended, when the binding's stream is in `shared`.
     stream: Option<RequestStream<MessageReader>>,
     max_message_bytes: usize,
-    rests: Rests,
+    pause: NetworkPause,
     shared: Arc<Shared>,
     message: PhantomData<fn() -> T>,
 }
@@ -62,7 +62,7 @@ impl<T> Requests<T> {
         let requests = Self {
             stream: Some(stream),
             max_message_bytes,
-            rests: Rests::default(),
+            pause: NetworkPause::default(),
             shared: shared.clone(),
             message: PhantomData,
         };
@@ -116,7 +116,7 @@ impl<T: Message> Stream for Requests<T> {
         let Some(stream) = &mut this.stream else {
             return Poll::Ready(None);
         };
-        ready!(this.rests.poll(cx));
+        ready!(this.pause.poll(cx));
         let item = match ready!(Pin::new(stream).poll_next(cx)) {
             Some(Ok(message)) => match this.parse(message) {
                 Ok(message) => return Poll::Ready(Some(Ok(message))),

@@ -16,8 +16,8 @@ use grpcio::{
 };
 use protobuf::Message;
 
-use super::contain::{contain, described, Contained};
-use super::pump::{Pump, Pumped};
+use super::catch_panic::{catch_panic, panic_message, CatchPanic};
+use super::forward::{Forward, Forwarded};
 use super::{Call, Drain, Draining, Observer, Outcome, Requests, Silent, Status};
 
 /// The longest message that a server accepts unless told otherwise, in bytes as encoded: gRPC's own
@@ -188,7 +188,10 @@ impl ServiceBuilder {
             // What is left is not the handler's: a codec, the binding. It cancels the call.
             ctx.spawn(AssertUnwindSafe(served).catch_unwind().map(move |served| {
                 if let Err(payload) = served {
-                    log::error!("{path}: serving a call panicked: {}", described(payload));
+                    log::error!(
+                        "{path}: serving a call panicked: {}",
+                        panic_message(payload)
+                    );
                 }
             }));
         };
@@ -207,7 +210,7 @@ impl Options {
     fn ask(&self, call: &mut Call) -> Result<(), Status> {
         let method = call.method();
         let all = || self.admissions.iter().try_for_each(|admit| admit(call));
-        contain(all).unwrap_or_else(|why| {
+        catch_panic(all).unwrap_or_else(|why| {
             log::error!("{method}: the admission of this call panicked: {why}");
             let status = Status::internal("the admission of this call panicked");
             Err(status)
@@ -284,7 +287,7 @@ async fn serve<Req, Resp, H, S>(
     let call = Arc::new(call);
     tell(&call, || options.observer.started(&call));
     let (requests, received) = Requests::new(requests, options.max_message_bytes);
-    // The handler is called inside its stream, where a panic is contained.
+    // The handler is called inside its stream, where a panic is caught.
     let source = future::lazy({
         let call = call.clone();
         move |_| match admitted {
@@ -292,23 +295,23 @@ async fn serve<Req, Resp, H, S>(
             Err(status) => stream::iter([Err(status)]).right_stream(),
         }
     });
-    let source = Contained::new(call.method(), source.flatten_stream());
+    let source = CatchPanic::new(call.method(), source.flatten_stream());
     let draining = options.draining.clone();
     let mut source = draining.end(source, |sent| call.drained(sent));
 
     let mut outgoing = Outgoing::new(sink, call.clone());
-    let (pumped, sent) = {
-        let mut pump = Pump::new(&mut outgoing, Pin::new(&mut source)).by_turns();
-        ((&mut pump).await, pump.sent())
+    let (forwarded, sent) = {
+        let mut forward = Forward::new(&mut outgoing, Pin::new(&mut source)).by_turns();
+        ((&mut forward).await, forward.sent())
     };
     let mut sink = outgoing.sink;
     // The status may be stuck behind a full flow-control window; the handler need not be.
     drop(source);
 
-    let (status, delivered) = match pumped {
-        Pumped::Finished => (Status::ok(), sink.close().await.is_ok()),
-        Pumped::Failed(status) => (status.clone(), sink.fail(status.into()).await.is_ok()),
-        Pumped::Departed => (Status::departed(), false),
+    let (status, delivered) = match forwarded {
+        Forwarded::Finished => (Status::ok(), sink.close().await.is_ok()),
+        Forwarded::Failed(status) => (status.clone(), sink.fail(status.into()).await.is_ok()),
+        Forwarded::Departed => (Status::departed(), false),
     };
     let status = match delivered {
         true => status,
@@ -371,7 +374,7 @@ impl<T> Sink<(T, WriteFlags)> for Outgoing<T> {
 }
 
 fn tell(call: &Call, observe: impl FnOnce()) {
-    if let Err(why) = contain(observe) {
+    if let Err(why) = catch_panic(observe) {
         log::error!(
             "{}: the observer of this call panicked: {why}",
             call.method()

@@ -23,7 +23,7 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// A call's part in it: asked before each message.
 #[derive(Debug, Default)]
-pub(super) struct Rests {
+pub(crate) struct NetworkPause {
     resting: Option<Rest>,
 }
 
@@ -45,9 +45,9 @@ thread_local! {
     });
 }
 
-impl Rests {
+impl NetworkPause {
     /// Ready when one more message may be sent or received.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if let Some(rest) = &mut self.resting {
                 ready!(rest.poll_unpin(cx));

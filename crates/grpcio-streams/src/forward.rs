@@ -6,12 +6,11 @@ use std::task::{ready, Context, Poll};
 use futures::{Future, Sink, SinkExt, TryStream};
 use grpcio::WriteFlags;
 
-use super::rest::Rests;
-use super::turn::Turn;
+use super::fairness::{NetworkPause, SendTurn};
 
 /// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pumped<E> {
+pub(crate) enum Forwarded<E> {
     /// The source is at its end.
     Finished,
     /// The source failed, or one of its messages could not be encoded.
@@ -29,23 +28,23 @@ pub(crate) enum Pumped<E> {
 ///   last with the buffer hint; as soon as the source is pending the last one is flushed. The
 ///   messages themselves carry no hint, because the sink would repeat it on the final flush and
 ///   leave a lone message corked.
-/// - It [rests](Rests) with the other calls of its completion queue, and where it has a backlog and
-///   [shall](Self::by_turns), it waits for its [`Turn`].
-pub(crate) struct Pump<'a, K, S: TryStream> {
+/// - It [pause](NetworkPause) with the other calls of its completion queue, and where it has a backlog and
+///   [shall](Self::by_turns), it waits for its [`SendTurn`].
+pub(crate) struct Forward<'a, K, S: TryStream> {
     sink: &'a mut K,
     source: Pin<&'a mut S>,
     /// What the source gave, and what waits for a turn.
     next: Option<S::Ok>,
     /// Whether the last message was ready together with the one before it.
     backlog: bool,
-    ending: Option<Pumped<S::Error>>,
-    rests: Rests,
+    ending: Option<Forwarded<S::Error>>,
+    pause: NetworkPause,
     /// None where it sends whenever it can.
-    turn: Option<Turn>,
+    turn: Option<SendTurn>,
     sent: u64,
 }
 
-impl<'a, K, S: TryStream> Pump<'a, K, S> {
+impl<'a, K, S: TryStream> Forward<'a, K, S> {
     pub(crate) fn new(sink: &'a mut K, source: Pin<&'a mut S>) -> Self {
         Self {
             sink,
@@ -53,16 +52,16 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
             next: None,
             backlog: false,
             ending: None,
-            rests: Rests::default(),
+            pause: NetworkPause::default(),
             turn: None,
             sent: 0,
         }
     }
 
     /// Has it send a backlog by turns with the other calls of its completion queue. Only for a
-    /// pump that is polled whenever it is woken: one that is not keeps its turn for ever.
+    /// forward that is polled whenever it is woken: one that is not keeps its turn for ever.
     pub(crate) fn by_turns(mut self) -> Self {
-        self.turn = Some(Turn::default());
+        self.turn = Some(SendTurn::default());
         self
     }
 
@@ -103,15 +102,15 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
     }
 }
 
-impl<K, S> Unpin for Pump<'_, K, S> where S: TryStream {}
+impl<K, S> Unpin for Forward<'_, K, S> where S: TryStream {}
 
-impl<T, K, S> Future for Pump<'_, K, S>
+impl<T, K, S> Future for Forward<'_, K, S>
 where
     K: Sink<(T, WriteFlags), Error = grpcio::Error> + Unpin,
     S: TryStream<Ok = T>,
     S::Error: From<super::Status>,
 {
-    type Output = Pumped<S::Error>;
+    type Output = Forwarded<S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -120,13 +119,13 @@ where
                 // The peer may take its time to read the last.
                 this.pass();
                 return match ready!(this.sink.poll_flush_unpin(cx)) {
-                    Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Pumped::Finished)),
-                    Err(_) => Poll::Ready(Pumped::Departed),
+                    Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Forwarded::Finished)),
+                    Err(_) => Poll::Ready(Forwarded::Departed),
                 };
             }
             match this.sink.poll_ready_unpin(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Pumped::Departed),
+                Poll::Ready(Err(_)) => return Poll::Ready(Forwarded::Departed),
                 Poll::Pending => {
                     if let Some(turn) = &mut this.turn {
                         turn.hold(cx);
@@ -134,23 +133,23 @@ where
                     return Poll::Pending;
                 }
             }
-            ready!(this.rests.poll(cx));
+            ready!(this.pause.poll(cx));
             match this.poll_source(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     match this.sink.start_send_unpin((message, WriteFlags::default())) {
                         Ok(()) => this.sent += 1,
                         Err(e @ grpcio::Error::Codec(_)) => {
                             let status = super::Status::from(e);
-                            this.ending = Some(Pumped::Failed(status.into()));
+                            this.ending = Some(Forwarded::Failed(status.into()));
                         }
-                        Err(_) => return Poll::Ready(Pumped::Departed),
+                        Err(_) => return Poll::Ready(Forwarded::Departed),
                     }
                 }
-                Poll::Ready(Some(Err(e))) => this.ending = Some(Pumped::Failed(e)),
-                Poll::Ready(None) => this.ending = Some(Pumped::Finished),
+                Poll::Ready(Some(Err(e))) => this.ending = Some(Forwarded::Failed(e)),
+                Poll::Ready(None) => this.ending = Some(Forwarded::Finished),
                 Poll::Pending => {
                     if ready!(this.sink.poll_flush_unpin(cx)).is_err() {
-                        return Poll::Ready(Pumped::Departed);
+                        return Poll::Ready(Forwarded::Departed);
                     }
                     return Poll::Pending;
                 }
@@ -225,7 +224,7 @@ mod tests {
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Result<(), grpcio::Error>> {
-            unreachable!("the pump leaves the sink open")
+            unreachable!("the forward leaves the sink open")
         }
     }
 
@@ -243,19 +242,22 @@ mod tests {
         for message in 0..1000 {
             sender.unbounded_send(Ok(message)).expect("source lives");
         }
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sink.flushes, 1);
-        assert_eq!(uncorked(pump.sink), [999]);
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sink.flushes, 1);
+        assert_eq!(uncorked(forward.sink), [999]);
 
         sender.unbounded_send(Ok(1000)).expect("source lives");
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sink.flushes, 2);
-        assert_eq!(uncorked(pump.sink), [999, 1000]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sink.flushes, 2);
+        assert_eq!(uncorked(forward.sink), [999, 1000]);
 
         drop(sender);
-        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Finished));
-        assert_eq!(pump.sent(), 1001);
+        assert_eq!(
+            forward.poll_unpin(&mut cx),
+            Poll::Ready(Forwarded::Finished)
+        );
+        assert_eq!(forward.sent(), 1001);
         assert_eq!(sink.flushes, 2, "nothing was left to flush");
     }
 
@@ -264,8 +266,8 @@ mod tests {
         let mut sink = Recorder::default();
         let failure = Status::internal("the source broke");
         let mut source = stream::iter([Ok(1), Ok(2), Err(failure.clone()), Ok(3)]);
-        let pumped = block_on(Pump::new(&mut sink, Pin::new(&mut source)));
-        assert_eq!(pumped, Pumped::Failed(failure));
+        let forwarded = block_on(Forward::new(&mut sink, Pin::new(&mut source)));
+        assert_eq!(forwarded, Forwarded::Failed(failure));
         assert_eq!(sink.writes, [(1, true), (2, false)]);
     }
 
@@ -283,11 +285,11 @@ mod tests {
         let mut source = source.boxed_local();
         let waker = noop_waker();
         let mut cx = Context::from_waker(&waker);
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sent(), 0);
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sent(), 1);
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sent(), 0);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sent(), 1);
         drop(source);
         assert_eq!(polled, 1);
     }
@@ -304,9 +306,12 @@ mod tests {
         };
         let mut source = stream::pending::<Result<u32, Status>>();
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Departed));
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(
+            forward.poll_unpin(&mut cx),
+            Poll::Ready(Forwarded::Departed)
+        );
     }
 
     #[test]
@@ -314,7 +319,7 @@ mod tests {
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
         // All turns of this thread.
         let mut taken = Vec::new();
-        let mut turn = Turn::default();
+        let mut turn = SendTurn::default();
         while turn.poll(&mut cx).is_ready() {
             taken.push(std::mem::take(&mut turn));
         }
@@ -322,20 +327,20 @@ mod tests {
 
         let mut sink = Recorder::default();
         let (sender, mut source) = mpsc::unbounded::<Result<u32, Status>>();
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source)).by_turns();
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source)).by_turns();
         for lone in 0..3 {
             sender.unbounded_send(Ok(lone)).expect("source lives");
-            assert!(pump.poll_unpin(&mut cx).is_pending());
+            assert!(forward.poll_unpin(&mut cx).is_pending());
         }
-        assert_eq!(uncorked(pump.sink), [0, 1, 2]);
+        assert_eq!(uncorked(forward.sink), [0, 1, 2]);
 
         for backlog in 3..6 {
             sender.unbounded_send(Ok(backlog)).expect("source lives");
         }
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(uncorked(forward.sink), [0, 1, 2, 3]);
         drop(taken);
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3, 5]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(uncorked(forward.sink), [0, 1, 2, 3, 5]);
     }
 }

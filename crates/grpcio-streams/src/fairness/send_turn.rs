@@ -28,7 +28,7 @@ const CHECKS: u32 = 5;
 
 /// A call's part in it.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(crate) struct SendTurn {
     line: Option<Arc<Line>>,
     state: State,
     /// Runs on from turn to turn, because setting it wakes another thread.
@@ -51,9 +51,9 @@ struct Mine {
     checked: Option<u32>,
 }
 
-impl Turn {
+impl SendTurn {
     /// Ready when one more message of a backlog may be sent.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Mine(mine) = &mut self.state {
             if mine.messages < MESSAGES && mine.checks < CHECKS {
                 mine.messages += 1;
@@ -86,7 +86,7 @@ impl Turn {
     /// The call cannot send just now, because its peer does not read or because what it sent last
     /// is on its way. It keeps its turn, but not for long, and its place in the line until it is
     /// called.
-    pub(super) fn hold(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn hold(&mut self, cx: &mut Context<'_>) {
         match (&mut self.state, &self.line) {
             (State::Mine(mine), _) => {
                 let next_check = self.next_check.get_or_insert_with(|| Delay::new(CHECK));
@@ -104,7 +104,7 @@ impl Turn {
     }
 
     /// The call has nothing more to send for now.
-    pub(super) fn pass(&mut self) {
+    pub(crate) fn pass(&mut self) {
         let state = std::mem::take(&mut self.state);
         if let (Some(line), false) = (&self.line, matches!(state, State::None)) {
             let called = line.state().leave(&state);
@@ -114,7 +114,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for SendTurn {
     fn drop(&mut self) {
         self.pass();
     }
@@ -203,13 +203,13 @@ mod tests {
 
     // Every test has a thread of its own, and so a line.
 
-    fn take(turn: &mut Turn) -> bool {
+    fn take(turn: &mut SendTurn) -> bool {
         turn.poll(&mut Context::from_waker(noop_waker_ref()))
             .is_ready()
     }
 
-    fn turns(count: usize) -> Vec<Turn> {
-        (0..count).map(|_| Turn::default()).collect()
+    fn turns(count: usize) -> Vec<SendTurn> {
+        (0..count).map(|_| SendTurn::default()).collect()
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
     fn one_who_cannot_send_is_overtaken() {
         let mut stuck = turns(AT_A_TIME);
         stuck.iter_mut().for_each(|turn| assert!(take(turn)));
-        let mut turn = Turn::default();
+        let mut turn = SendTurn::default();
         let waiting = poll_fn(|cx| turn.poll(cx));
         let holding = poll_fn(|cx| {
             stuck.iter_mut().for_each(|turn| turn.hold(cx));
@@ -274,7 +274,7 @@ mod tests {
         let mut slow = turns(AT_A_TIME);
         let mut cx = Context::from_waker(noop_waker_ref());
         slow.iter_mut().for_each(|turn| assert!(take(turn)));
-        let mut turn = Turn::default();
+        let mut turn = SendTurn::default();
         assert!(!take(&mut turn));
         let mut checks = 0;
         while !take(&mut turn) {
