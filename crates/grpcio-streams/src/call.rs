@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
+use parking_lot::Mutex;
 
 use super::catch_panic::catch_panic;
 use super::peer::Peer;
@@ -90,17 +91,11 @@ impl Call {
     /// The binding sends response metadata together with a message only: a call that ends without
     /// a response sends none.
     pub fn respond_with(&self, metadata: Metadata) {
-        *self.response_metadata() = Some(metadata);
+        *self.response_metadata.lock() = Some(metadata);
     }
 
     pub(super) fn take_response_metadata(&self) -> Option<Metadata> {
-        self.response_metadata().take()
-    }
-
-    fn response_metadata(&self) -> MutexGuard<'_, Option<Metadata>> {
-        self.response_metadata
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.response_metadata.lock().take()
     }
 
     /// Ends the call with what `status` says when the server drains, instead of plain UNAVAILABLE:

@@ -4,12 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 
 use futures::stream::FusedStream;
 use futures::Stream;
 use grpcio::{MessageReader, RequestStream, RpcStatusCode};
+use parking_lot::Mutex;
 use protobuf::Message;
 
 use super::fairness::NetworkPause;
@@ -70,12 +71,7 @@ impl<T> Requests<T> {
     }
 
     fn end(&mut self) {
-        let mut done = self
-            .shared
-            .done
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *done = self.stream.take();
+        *self.shared.done.lock() = self.stream.take();
     }
 }
 

@@ -1,9 +1,9 @@
-//! Lets a busy completion queue look at the network.
+//! All calls of a completion queue pause now and then, so that its thread polls the network.
 //!
 //! A thread of the C core polls its connections only when its completion queue is empty. A call
-//! whose messages are ready at once has each of them completed at once: the queue is never empty,
-//! and new calls and arriving messages wait, for seconds, until a flow-control window is full. So
-//! all calls of a queue together stop now and then until its thread has been to the network.
+//! whose messages are always ready adds a completion for each message, so its queue is never empty.
+//! New calls and arriving messages then wait, for seconds, until a flow-control window is full.
+//! Therefore all calls of a queue pause together until the thread has polled the network.
 
 use std::cell::RefCell;
 use std::task::{ready, Context, Poll};
@@ -13,67 +13,68 @@ use futures::future::{BoxFuture, Shared};
 use futures::FutureExt;
 use futures_timer::Delay;
 
-/// How many messages the calls of a queue send and receive between two rests: a few milliseconds'
-/// worth, so that a rest, of about a tenth of a millisecond, costs little.
+/// How many messages the calls of a queue send and receive between two pauses. That takes a few
+/// milliseconds, and a pause about a tenth of a millisecond.
 const MESSAGES: u32 = 1_024;
 
-/// When so many messages took longer than this, the queue was empty in between, and needs no rest;
-/// where it was not, nobody waits much longer than this.
+/// When [`MESSAGES`] messages took longer than this, the queue was empty in between, and no pause
+/// is needed. If it was not empty, nothing waited much longer than this.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// A call's part in it: asked before each message.
+/// One call's share of the pauses. The call polls it before each message.
 #[derive(Debug, Default)]
 pub(crate) struct NetworkPause {
-    resting: Option<Rest>,
+    current: Option<Pause>,
 }
 
-/// Over when the thread has been to the network.
-type Rest = Shared<BoxFuture<'static, ()>>;
+/// Completes when the thread has polled the network.
+type Pause = Shared<BoxFuture<'static, ()>>;
 
-/// Of the calls that run on one thread. Elsewhere than on a queue's thread it does no harm.
-struct Queue {
+/// The messages that the calls of one thread may handle before the next pause. A thread that
+/// serves no completion queue has one too, which does no harm.
+struct Budget {
     left: u32,
     since: Instant,
-    rest: Option<Rest>,
+    pause: Option<Pause>,
 }
 
 thread_local! {
-    static QUEUE: RefCell<Queue> = RefCell::new(Queue {
+    static BUDGET: RefCell<Budget> = RefCell::new(Budget {
         left: MESSAGES,
         since: Instant::now(),
-        rest: None,
+        pause: None,
     });
 }
 
 impl NetworkPause {
-    /// Ready when one more message may be sent or received.
+    /// Ready when the call may send or receive one more message.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            if let Some(rest) = &mut self.resting {
-                ready!(rest.poll_unpin(cx));
-                self.resting = None;
+            if let Some(pause) = &mut self.current {
+                ready!(pause.poll_unpin(cx));
+                self.current = None;
             }
-            match QUEUE.with_borrow_mut(Queue::take) {
+            match BUDGET.with_borrow_mut(Budget::take) {
                 None => return Poll::Ready(()),
-                rest => self.resting = rest,
+                pause => self.current = pause,
             }
         }
     }
 }
 
-impl Queue {
-    /// Takes a message off what is left; or what must be over before.
-    fn take(&mut self) -> Option<Rest> {
-        if let Some(rest) = &self.rest {
-            if rest.peek().is_none() {
-                return Some(rest.clone());
+impl Budget {
+    /// Takes one message from the budget, or returns the pause to wait for first.
+    fn take(&mut self) -> Option<Pause> {
+        if let Some(pause) = &self.pause {
+            if pause.peek().is_none() {
+                return Some(pause.clone());
             }
             self.refill();
         }
         if self.left == 0 {
             if self.since.elapsed() < BUSY {
-                self.rest = Some(rest().boxed().shared());
-                return self.rest.clone();
+                self.pause = Some(pause().boxed().shared());
+                return self.pause.clone();
             }
             self.refill();
         }
@@ -84,14 +85,14 @@ impl Queue {
     fn refill(&mut self) {
         self.left = MESSAGES;
         self.since = Instant::now();
-        self.rest = None;
+        self.pause = None;
     }
 }
 
-/// Two trips through the timers' thread, whose wakes go to the end of the completion queue. When
-/// the first arrives, all that was queued has been handled, and all calls rest: the queue is
-/// empty, and its thread goes to the network until the second arrives.
-async fn rest() {
+/// Waits for the timer thread twice. Its wake-ups go to the end of the completion queue. When the
+/// first one arrives, all earlier completions have been handled and all calls are paused, so the
+/// queue is empty and its thread polls the network until the second one arrives.
+async fn pause() {
     Delay::new(Duration::ZERO).await;
     Delay::new(Duration::ZERO).await;
 }
