@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use grpcio::{Deadline, Metadata, RpcContext};
 use parking_lot::Mutex;
 
-use super::catch_panic::catch_panic;
-use super::peer::Peer;
-use super::Status;
+use crate::catch_panic::catch_panic;
+use crate::peer::Peer;
+use crate::status::Status;
 
 /// One call as its handler sees it.
 pub struct Call {
@@ -66,7 +66,7 @@ impl Call {
         self.peer.certificate_name.as_deref()
     }
 
-    /// Who calls, if an [admission](super::ServiceBuilder::admit) has found out.
+    /// Who calls, if an [admission](crate::ServiceBuilder::admit) has found out.
     pub fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 
-use super::Status;
+use crate::status::Status;
 
 /// Runs `f`; a panic becomes what it was about.
 pub(crate) fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {

@@ -21,9 +21,9 @@ use grpcio::{
 };
 use protobuf::Message;
 
-use super::forward::{Forward, Forwarded};
-use super::service::{method, protobuf};
-use super::Status;
+use crate::codec::{method, protobuf};
+use crate::forward::{Forward, Forwarded};
+use crate::status::Status;
 
 /// Runs a future on the thread of the client's completion queue, and waits for it.
 ///
@@ -65,7 +65,8 @@ pub fn server_streaming<Req: Message, Resp: Message>(
     request: &Req,
     options: CallOption,
 ) -> Result<Responses<Resp>, Status> {
-    let receiver = client.server_streaming(&method(path, protobuf()), request, options)?;
+    let receiver =
+        client.server_streaming(&method(path, protobuf(), protobuf()), request, options)?;
     Ok(Responses::new(client, Receiver::Single(receiver)))
 }
 
@@ -93,7 +94,7 @@ where
     // As a bidirectional call: the binding's client-streaming receiver panics when a server says
     // OK without a response, and the original Go server does.
     let (mut sink, receiver) = client
-        .duplex_streaming(&method(path, protobuf()), options)
+        .duplex_streaming(&method(path, protobuf(), protobuf()), options)
         .map_err(Status::from)?;
     let mut responses = Responses::new(client, Receiver::Duplex(receiver));
     let answer = the_only(&mut responses);
@@ -127,7 +128,8 @@ where
     S: TryStream<Ok = Req> + Send + 'static,
     S::Error: From<Status> + Send,
 {
-    let (mut sink, receiver) = client.duplex_streaming(&method(path, protobuf()), options)?;
+    let (mut sink, receiver) =
+        client.duplex_streaming(&method(path, protobuf(), protobuf()), options)?;
     let sending = async move { send(&mut sink, requests).await };
     Ok(Conversation {
         responses: Responses::new(client, Receiver::Duplex(receiver)),

@@ -8,7 +8,7 @@ use futures::future::{Future, FutureExt, Shared};
 use futures::stream::{self, Stream, StreamExt};
 use parking_lot::Mutex;
 
-use super::Status;
+use crate::status::Status;
 
 /// The wish to end all calls of a server.
 ///

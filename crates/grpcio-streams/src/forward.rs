@@ -6,7 +6,8 @@ use std::task::{ready, Context, Poll};
 use futures::{Future, Sink, SinkExt, TryStream};
 use grpcio::WriteFlags;
 
-use super::fairness::{NetworkPause, SendTurn};
+use crate::fairness::{NetworkPause, SendTurn};
+use crate::status::Status;
 
 /// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl<T, K, S> Future for Forward<'_, K, S>
 where
     K: Sink<(T, WriteFlags), Error = grpcio::Error> + Unpin,
     S: TryStream<Ok = T>,
-    S::Error: From<super::Status>,
+    S::Error: From<Status>,
 {
     type Output = Forwarded<S::Error>;
 
@@ -139,7 +140,7 @@ where
                     match this.sink.start_send_unpin((message, WriteFlags::default())) {
                         Ok(()) => this.sent += 1,
                         Err(e @ grpcio::Error::Codec(_)) => {
-                            let status = super::Status::from(e);
+                            let status = Status::from(e);
                             this.ending = Some(Forwarded::Failed(status.into()));
                         }
                         Err(_) => return Poll::Ready(Forwarded::Departed),
@@ -167,7 +168,6 @@ mod tests {
     use futures::task::noop_waker;
     use futures::{channel::mpsc, FutureExt};
 
-    use super::super::Status;
     use super::*;
 
     /// Does what the binding's sinks do with `enhance_batch`, and records it.

@@ -68,6 +68,7 @@
 mod call;
 mod catch_panic;
 pub mod client;
+mod codec;
 mod drain;
 mod fairness;
 mod forward;

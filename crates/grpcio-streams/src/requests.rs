@@ -13,8 +13,9 @@ use grpcio::{MessageReader, RequestStream, RpcStatusCode};
 use parking_lot::Mutex;
 use protobuf::Message;
 
-use super::fairness::NetworkPause;
-use super::Status;
+use crate::codec::parse;
+use crate::fairness::NetworkPause;
+use crate::status::Status;
 
 /// The messages that a client sends in one call, in order.
 ///
@@ -22,12 +23,12 @@ use super::Status;
 ///
 /// - INTERNAL when a message cannot be parsed, which is the code that gRPC's
 ///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) asks for;
-/// - RESOURCE_EXHAUSTED when a message is [too long](super::ServiceBuilder::max_message_bytes);
+/// - RESOURCE_EXHAUSTED when a message is [too long](crate::ServiceBuilder::max_message_bytes);
 /// - CANCELLED when the client is known to have left in the middle.
 ///
 /// **An end is not yet a success.** The C core reports a stream that was cut as one that ended, and
 /// the end of the call a moment later: usually the handler is dropped then, but it may be quicker. So act message by message. Whether an upload was
-/// complete only [`Observer::ended`](super::Observer::ended) knows: a client that is gone cannot
+/// complete only [`Observer::ended`](crate::Observer::ended) knows: a client that is gone cannot
 /// be given a status.
 ///
 /// Dropping it early is fine: the call goes on until the handler's answer has been sent.
@@ -94,7 +95,7 @@ impl<T: Message> Requests<T> {
             );
             return Err(Status::new(RpcStatusCode::RESOURCE_EXHAUSTED, why));
         }
-        let message = grpcio::pb_de(message).map_err(|e| {
+        let message = parse(message).map_err(|e| {
             let why = format!("message {} of the call cannot be parsed: {e}", number());
             Status::internal(why)
         })?;

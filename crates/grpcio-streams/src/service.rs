@@ -10,15 +10,16 @@ use futures::future::{self, Either};
 use futures::{stream, Future, FutureExt, Sink, SinkExt, Stream, StreamExt};
 use futures::{TryFutureExt, TryStreamExt};
 use futures_timer::Delay;
-use grpcio::{
-    DuplexSink, Marshaller, MessageReader, Method, MethodType, RequestStream, RpcContext,
-    RpcStatusCode, WriteFlags,
-};
+use grpcio::{DuplexSink, MessageReader, RequestStream, RpcContext, RpcStatusCode, WriteFlags};
 use protobuf::Message;
 
-use super::catch_panic::{catch_panic, panic_message, CatchPanic};
-use super::forward::{Forward, Forwarded};
-use super::{Call, Drain, Draining, Observer, Outcome, Requests, Silent, Status};
+use crate::call::{Call, Observer, Outcome, Silent};
+use crate::catch_panic::{catch_panic, panic_message, CatchPanic};
+use crate::codec::{method, protobuf, unparsed};
+use crate::drain::{Drain, Draining};
+use crate::forward::{Forward, Forwarded};
+use crate::requests::Requests;
+use crate::status::Status;
 
 /// The longest message that a server accepts unless told otherwise, in bytes as encoded: gRPC's own
 /// default.
@@ -195,7 +196,7 @@ impl ServiceBuilder {
                 }
             }));
         };
-        let method = method::<_, Resp>(path, unparsed());
+        let method = method(path, unparsed(), protobuf::<Resp>());
         self.builder = self.builder.add_duplex_streaming_handler(&method, accept);
         self
     }
@@ -215,35 +216,6 @@ impl Options {
             let status = Status::internal("the admission of this call panicked");
             Err(status)
         })
-    }
-}
-
-/// The description of a method that the binding wants.
-pub(super) fn method<Req, Resp: Message>(
-    path: &'static str,
-    requests: Marshaller<Req>,
-) -> Method<Req, Resp> {
-    Method {
-        ty: MethodType::Duplex,
-        name: path,
-        req_mar: requests,
-        resp_mar: protobuf(),
-    }
-}
-
-/// How the binding turns messages into bytes and back.
-pub(super) fn protobuf<T: Message>() -> Marshaller<T> {
-    Marshaller {
-        ser: grpcio::pb_ser,
-        de: grpcio::pb_de,
-    }
-}
-
-/// Requests are parsed by [`Requests`], which knows how long they may be.
-fn unparsed() -> Marshaller<MessageReader> {
-    Marshaller {
-        ser: |_, _| Err(grpcio::Error::Codec("a server sends no requests".into())),
-        de: Ok,
     }
 }
 
