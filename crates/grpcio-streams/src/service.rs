@@ -282,7 +282,10 @@ async fn serve<Req, Resp, H, S>(
 
     let (status, delivered) = match forwarded {
         Forwarded::Finished => (Status::ok(), sink.close().await.is_ok()),
-        Forwarded::Failed(status) => (status.clone(), sink.fail(status.into()).await.is_ok()),
+        Forwarded::Failed(status) => {
+            let status = status.fitted();
+            (status.clone(), sink.fail(status.into()).await.is_ok())
+        }
         Forwarded::Departed => (Status::departed(), false),
     };
     let status = match delivered {
