@@ -147,11 +147,11 @@ where
     futures::pin_mut!(requests);
     sink.enhance_batch(true);
     match Forward::new(sink, requests).await {
-        Forwarded::Finished => {
+        Forwarded::All => {
             let _ = sink.close().await;
             Ok(())
         }
-        Forwarded::Departed => Ok(()),
+        Forwarded::CallOver => Ok(()),
         Forwarded::Failed(e) => Err(e),
     }
 }

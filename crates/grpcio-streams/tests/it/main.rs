@@ -5,5 +5,6 @@
 // A binary exports nothing.
 #![allow(unreachable_pub)]
 
+mod registration;
 mod statuses;
 mod support;

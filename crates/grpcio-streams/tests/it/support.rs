@@ -26,7 +26,7 @@ pub struct Served {
 pub fn serve(add: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> Served {
     let queues = Queues::start("served", 1);
     let drain = Drain::new();
-    let service = add(ServiceBuilder::new(&drain)).build();
+    let service = add(ServiceBuilder::new(&drain)).build().expect("service");
     let mut server = ServerBuilder::new(queues.env())
         .register_service(service)
         .build()
