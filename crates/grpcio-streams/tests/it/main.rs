@@ -5,6 +5,7 @@
 // A binary exports nothing.
 #![allow(unreachable_pub)]
 
+mod malformed;
 mod registration;
 mod statuses;
 mod support;
