@@ -5,7 +5,10 @@
 // A binary exports nothing.
 #![allow(unreachable_pub)]
 
+mod cancel;
 mod malformed;
+mod metadata;
 mod registration;
 mod statuses;
 mod support;
+mod unary;

@@ -11,7 +11,7 @@ use grpcio_streams::{Drain, Queues, ServiceBuilder};
 use protobuf::well_known_types::wrappers::StringValue;
 
 /// How long a test waits before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server, and a client that is connected to it.
 pub struct Served {
