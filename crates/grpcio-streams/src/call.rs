@@ -1,15 +1,16 @@
-//! What is known about a call, and who is told when it starts and ends.
+//! One call as its handler sees it.
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use grpcio::{Deadline, Metadata, RpcContext};
+use parking_lot::Mutex;
 
-use super::contain::contain;
-use super::peer::Peer;
-use super::Status;
+use crate::catch_panic::catch_panic;
+use crate::peer::Peer;
+use crate::status::Status;
 
 /// One call as its handler sees it.
 pub struct Call {
@@ -21,15 +22,15 @@ pub struct Call {
     started: Instant,
     response_metadata: Mutex<Option<Metadata>>,
     drained: OnceLock<Box<Drained>>,
-    /// Dropped with the call.
+    /// Dropped together with the call.
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
-/// What a handler says of a drain, given how many messages it has sent.
+/// The status of a call that a drain ends, given the number of messages that were sent before.
 type Drained = dyn Fn(u64) -> Status + Send + Sync;
 
 impl Call {
-    pub(super) fn new(method: &'static str, ctx: &RpcContext<'_>) -> Self {
+    pub(crate) fn new(method: &'static str, ctx: &RpcContext<'_>) -> Self {
         Self {
             method,
             peer: Peer::of(ctx),
@@ -43,7 +44,7 @@ impl Call {
         }
     }
 
-    /// The full name of the method, such as `/Greeter/GetStream`.
+    /// The path of the method, such as `/Greeter/GetStream`.
     pub fn method(&self) -> &'static str {
         self.method
     }
@@ -53,29 +54,30 @@ impl Call {
         &self.peer.address
     }
 
-    /// Whether the connection is TLS.
+    /// Whether the connection uses TLS.
     pub fn is_encrypted(&self) -> bool {
         self.peer.is_encrypted
     }
 
-    /// The name in the certificate that the client has shown, where the server asks for one and
-    /// has verified it: the first of its subject alternative names that is a URI, a DNS name, an
-    /// e-mail address or an IP address; the subject's common name where there is none of these.
+    /// The name in the client's certificate, if the server has asked for a certificate and verified
+    /// it. It is the first subject alternative name that is a URI, a DNS name, an e-mail address or
+    /// an IP address, and the subject's common name if there is no such alternative name.
     pub fn certificate_name(&self) -> Option<&str> {
         self.peer.certificate_name.as_deref()
     }
 
-    /// Who calls, if an [admission](super::ServiceBuilder::admit) has found out.
+    /// The name of the caller, if an [admission](crate::ServiceBuilder::admit) has set it.
     pub fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }
 
-    /// Says who calls; for admissions.
+    /// Sets the name of the caller. For admissions.
     pub fn identify(&mut self, name: impl Into<String>) {
         self.identity = Some(name.into());
     }
 
-    /// Keeps `guard` until nothing of the call is left; for admissions that count what runs.
+    /// Keeps `guard` until the call is over and its handler has been dropped. For admissions that
+    /// count the running calls.
     pub fn keep(&mut self, guard: impl Any + Send + Sync) {
         self.kept.push(Box::new(guard));
     }
@@ -85,43 +87,44 @@ impl Call {
         &self.metadata
     }
 
-    /// Sends `metadata` to the client ahead of the first response; has no effect after that.
+    /// Sets the response metadata, which is sent before the first response. Has no effect after
+    /// that.
     ///
-    /// The binding sends response metadata together with a message only: a call that ends without
-    /// a response sends none.
+    /// The binding sends response metadata only together with a message, so a call that ends
+    /// without a response sends none.
     pub fn respond_with(&self, metadata: Metadata) {
-        *self.response_metadata() = Some(metadata);
+        *self.response_metadata.lock() = Some(metadata);
     }
 
-    pub(super) fn take_response_metadata(&self) -> Option<Metadata> {
-        self.response_metadata().take()
+    pub(crate) fn take_response_metadata(&self) -> Option<Metadata> {
+        self.response_metadata.lock().take()
     }
 
-    fn response_metadata(&self) -> MutexGuard<'_, Option<Metadata>> {
-        self.response_metadata
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the call with what `status` says when the server drains, instead of plain UNAVAILABLE:
-    /// whoever knows where a client can go on tells it. It is given how many messages the handler
-    /// has sent by then, all of which reach the client before the status. The first one counts.
+    /// Sets the status with which the call ends when the server drains, instead of plain
+    /// UNAVAILABLE. A handler that knows where the client can continue can say so in it. `status`
+    /// is given the number of messages that the handler has sent. All of them reach the client
+    /// before the status. Only the first call of this function has an effect.
     pub fn when_drained(&self, status: impl Fn(u64) -> Status + Send + Sync + 'static) {
         let _ = self.drained.set(Box::new(status));
     }
 
-    /// How the call ends when its server drains.
-    pub(super) fn drained(&self, sent: u64) -> Status {
+    /// The status with which the call ends when the server drains.
+    pub(crate) fn drain_status(&self, sent: u64) -> Status {
         let Some(status) = self.drained.get() else {
             return Status::draining();
         };
-        contain(|| status(sent)).unwrap_or_else(|why| {
-            log::error!("{}: what it says of a drain panicked: {why}", self.method);
+        catch_panic(|| status(sent)).unwrap_or_else(|why| {
+            let method = self.method;
+            log::error!("{method}: the function that makes the drain status panicked: {why}");
             Status::draining()
         })
     }
 
-    /// Whether the time that the client gave the call has passed.
+    /// Whether the client's deadline has passed. False if the client has set none.
+    ///
+    /// The binding does not say when the deadline is: its `Deadline` can only be asked whether it
+    /// has passed, and the C core does not show the `grpc-timeout` header. The adapter drops the
+    /// handler when the deadline passes.
     pub fn deadline_exceeded(&self) -> bool {
         self.deadline.exceeded()
     }
@@ -142,40 +145,3 @@ impl fmt::Debug for Call {
             .finish_non_exhaustive()
     }
 }
-
-/// How a call ended, known only once the C core has confirmed it.
-///
-/// OK means that the handler finished and that the client's connection took the status. A call
-/// that ended before is never reported as OK: its client left, or cancelled.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The status that the client was sent; CANCELLED or DEADLINE_EXCEEDED where the call was over
-    /// before.
-    pub status: Status,
-    /// How many messages the handler took from the client.
-    pub received: u64,
-    /// How many messages the handler gave to the client.
-    pub sent: u64,
-}
-
-/// Is told about every call that an adapter serves; for logs and metrics.
-///
-/// Its methods run on the completion-queue threads: they must not block.
-pub trait Observer: Send + Sync {
-    /// The call's headers have arrived.
-    fn started(&self, call: &Call) {
-        let _ = call;
-    }
-
-    /// The call is over and nothing of it is left running.
-    fn ended(&self, call: &Call, outcome: &Outcome) {
-        let _ = (call, outcome);
-    }
-}
-
-/// An observer that is told and does nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-impl Observer for Silent {}

@@ -1,14 +1,14 @@
 //! Ends running calls when their server shuts down.
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::{ready, Context, Poll};
 
 use futures::channel::oneshot;
 use futures::future::{Future, FutureExt, Shared};
 use futures::stream::{self, Stream, StreamExt};
+use parking_lot::Mutex;
 
-use super::Status;
+use crate::status::Status;
 
 /// The wish to end all calls of a server.
 ///
@@ -37,11 +37,7 @@ impl Drain {
 
     /// Ends the running calls, and each new one as it arrives. Beginning twice is no error.
     pub fn begin(&self) {
-        let begin = self
-            .begin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let begin = self.begin.lock().take();
         // Nobody waits where no call runs.
         let _ = begin.map(|begin| begin.send(()));
         // Who never waits looks for what another has seen. Another thread may just be looking.

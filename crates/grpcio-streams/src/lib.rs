@@ -26,7 +26,7 @@
 //!         let value = numbers.try_fold(0, sum).await?;
 //!         Ok(Int64Value { value, ..Default::default() })
 //!     })
-//!     .build();
+//!     .build()?;
 //!
 //! let env = Arc::new(Environment::new(1));
 //! let mut server = ServerBuilder::new(env.clone()).register_service(service).build()?;
@@ -66,24 +66,25 @@
 //! waits for a disk or a lock stalls every call of its completion queue.
 
 mod call;
+mod catch_panic;
 pub mod client;
-mod contain;
+mod codec;
 mod drain;
+mod fairness;
+mod forward;
+mod observer;
 mod peer;
-mod pump;
 mod queues;
 mod requests;
-mod rest;
 mod service;
 mod status;
 mod text;
-mod turn;
 
-pub use call::{Call, Observer, Outcome, Silent};
-use contain::contain;
+pub use call::Call;
 pub use drain::{Drain, Draining};
+pub use observer::{Observer, Outcome, Silent};
 pub use queues::Queues;
 pub use requests::Requests;
-pub use service::{ServiceBuilder, MAX_MESSAGE_BYTES};
+pub use service::{BuildError, ServiceBuilder, MAX_MESSAGE_BYTES};
 pub use status::Status;
 pub use text::{escaped, is_escaped};

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::mpsc::{channel, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grpcio::{EnvBuilder, Environment};
+use parking_lot::Mutex;
 
 /// Completion queues with one thread each, and a way to wait for the threads' end.
 ///
@@ -28,9 +29,8 @@ impl Queues {
         let (stops, stopping) = channel();
         let stops = Mutex::new(stops);
         let stop = move || {
-            let stops = stops.lock().unwrap_or_else(PoisonError::into_inner);
             // Nobody may be waiting.
-            let _ = stops.send(());
+            let _ = stops.lock().send(());
         };
         let builder = EnvBuilder::new().name_prefix(name).cq_count(count);
         Self {

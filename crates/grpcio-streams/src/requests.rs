@@ -4,16 +4,18 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 
 use futures::stream::FusedStream;
 use futures::Stream;
 use grpcio::{MessageReader, RequestStream, RpcStatusCode};
+use parking_lot::Mutex;
 use protobuf::Message;
 
-use super::rest::Rests;
-use super::Status;
+use crate::codec::parse;
+use crate::fairness::NetworkPause;
+use crate::status::Status;
 
 /// The messages that a client sends in one call, in order.
 ///
@@ -21,12 +23,12 @@ use super::Status;
 ///
 /// - INTERNAL when a message cannot be parsed, which is the code that gRPC's
 ///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) asks for;
-/// - RESOURCE_EXHAUSTED when a message is [too long](super::ServiceBuilder::max_message_bytes);
+/// - RESOURCE_EXHAUSTED when a message is [too long](crate::ServiceBuilder::max_message_bytes);
 /// - CANCELLED when the client is known to have left in the middle.
 ///
 /// **An end is not yet a success.** The C core reports a stream that was cut as one that ended, and
 /// the end of the call a moment later: usually the handler is dropped then, but it may be quicker. So act message by message. Whether an upload was
-/// complete only [`Observer::ended`](super::Observer::ended) knows: a client that is gone cannot
+/// complete only [`Observer::ended`](crate::Observer::ended) knows: a client that is gone cannot
 /// be given a status.
 ///
 /// Dropping it early is fine: the call goes on until the handler's answer has been sent.
@@ -34,7 +36,7 @@ pub struct Requests<T> {
     /// None once dropped or ended, when the binding's stream is in `shared`.
     stream: Option<RequestStream<MessageReader>>,
     max_message_bytes: usize,
-    rests: Rests,
+    pause: NetworkPause,
     shared: Arc<Shared>,
     message: PhantomData<fn() -> T>,
 }
@@ -62,7 +64,7 @@ impl<T> Requests<T> {
         let requests = Self {
             stream: Some(stream),
             max_message_bytes,
-            rests: Rests::default(),
+            pause: NetworkPause::default(),
             shared: shared.clone(),
             message: PhantomData,
         };
@@ -70,12 +72,7 @@ impl<T> Requests<T> {
     }
 
     fn end(&mut self) {
-        let mut done = self
-            .shared
-            .done
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *done = self.stream.take();
+        *self.shared.done.lock() = self.stream.take();
     }
 }
 
@@ -98,7 +95,7 @@ impl<T: Message> Requests<T> {
             );
             return Err(Status::new(RpcStatusCode::RESOURCE_EXHAUSTED, why));
         }
-        let message = grpcio::pb_de(message).map_err(|e| {
+        let message = parse(message).map_err(|e| {
             let why = format!("message {} of the call cannot be parsed: {e}", number());
             Status::internal(why)
         })?;
@@ -116,7 +113,7 @@ impl<T: Message> Stream for Requests<T> {
         let Some(stream) = &mut this.stream else {
             return Poll::Ready(None);
         };
-        ready!(this.rests.poll(cx));
+        ready!(this.pause.poll(cx));
         let item = match ready!(Pin::new(stream).poll_next(cx)) {
             Some(Ok(message)) => match this.parse(message) {
                 Ok(message) => return Poll::Ready(Some(Ok(message))),

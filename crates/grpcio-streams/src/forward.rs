@@ -1,4 +1,4 @@
-//! Moves a stream of messages into a gRPC sink; the same code on both sides of a call.
+//! Sends a stream of messages into a gRPC sink. Both sides of a call use it.
 
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
@@ -6,46 +6,46 @@ use std::task::{ready, Context, Poll};
 use futures::{Future, Sink, SinkExt, TryStream};
 use grpcio::WriteFlags;
 
-use super::rest::Rests;
-use super::turn::Turn;
+use crate::fairness::{NetworkPause, SendTurn};
+use crate::status::Status;
 
-/// How the pumping ended. Whatever was sent before has been flushed, except to a departed peer.
+/// How forwarding ended. Unless the call is over, all messages before the end have been flushed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pumped<E> {
-    /// The source is at its end.
-    Finished,
+pub(crate) enum Forwarded<E> {
+    /// All messages of the source have been sent.
+    All,
     /// The source failed, or one of its messages could not be encoded.
     Failed(E),
-    /// The call is over: the sink must not be used again.
-    Departed,
+    /// The call is over. The sink must not be used again.
+    CallOver,
 }
 
-/// A future that sends all of `source` into `sink` and leaves the sink open.
+/// A future that sends all messages of `source` into `sink` and leaves the sink open.
 ///
-/// - The sink is polled before the source at every wake: that is where the binding reports the
-///   end of the call, so that an idle source is dropped when its peer has left.
-/// - The source is polled only while the sink has room (back-pressure).
-/// - The sink holds each message back until the next is ready, which lets it mark all but the
-///   last with the buffer hint; as soon as the source is pending the last one is flushed. The
-///   messages themselves carry no hint, because the sink would repeat it on the final flush and
-///   leave a lone message corked.
-/// - It [rests](Rests) with the other calls of its completion queue, and where it has a backlog and
-///   [shall](Self::by_turns), it waits for its [`Turn`].
-pub(crate) struct Pump<'a, K, S: TryStream> {
+/// - At every wake-up it polls the sink before the source. The binding reports the end of the call
+///   through the sink, so an idle source is dropped when its peer has left.
+/// - It polls the source only while the sink has room (back-pressure).
+/// - The sink keeps each message until the next one is ready, so it can send all messages but the
+///   last with the buffer hint. The last one is flushed as soon as the source is pending. The
+///   messages themselves carry no hint, because the sink would repeat it on the final flush, and a
+///   single message would stay in the C core's buffer.
+/// - It [pauses](NetworkPause) together with the other calls of its completion queue. If it has a
+///   backlog and sends [by turns](Self::by_turns), it waits for its [`SendTurn`].
+pub(crate) struct Forward<'a, K, S: TryStream> {
     sink: &'a mut K,
     source: Pin<&'a mut S>,
-    /// What the source gave, and what waits for a turn.
+    /// A message from the source that waits for a turn.
     next: Option<S::Ok>,
-    /// Whether the last message was ready together with the one before it.
+    /// Whether the last message was ready immediately after the one before it.
     backlog: bool,
-    ending: Option<Pumped<S::Error>>,
-    rests: Rests,
-    /// None where it sends whenever it can.
-    turn: Option<Turn>,
+    ending: Option<Forwarded<S::Error>>,
+    pause: NetworkPause,
+    /// None if it sends without turns.
+    turn: Option<SendTurn>,
     sent: u64,
 }
 
-impl<'a, K, S: TryStream> Pump<'a, K, S> {
+impl<'a, K, S: TryStream> Forward<'a, K, S> {
     pub(crate) fn new(sink: &'a mut K, source: Pin<&'a mut S>) -> Self {
         Self {
             sink,
@@ -53,16 +53,16 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
             next: None,
             backlog: false,
             ending: None,
-            rests: Rests::default(),
+            pause: NetworkPause::default(),
             turn: None,
             sent: 0,
         }
     }
 
-    /// Has it send a backlog by turns with the other calls of its completion queue. Only for a
-    /// pump that is polled whenever it is woken: one that is not keeps its turn for ever.
+    /// Sends a backlog by turns with the other calls of its completion queue. The future must then
+    /// be polled whenever it is woken, because it keeps its turn until it is polled.
     pub(crate) fn by_turns(mut self) -> Self {
-        self.turn = Some(Turn::default());
+        self.turn = Some(SendTurn::default());
         self
     }
 
@@ -75,7 +75,7 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
                 Poll::Ready(end) => return Poll::Ready(end),
                 Poll::Pending => {
                     self.backlog = false;
-                    self.pass();
+                    self.pass_turn();
                     return Poll::Pending;
                 }
             },
@@ -90,8 +90,8 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
         Poll::Ready(Some(Ok(message)))
     }
 
-    /// Lets others have their turn.
-    fn pass(&mut self) {
+    /// Gives up the turn.
+    fn pass_turn(&mut self) {
         if let Some(turn) = &mut self.turn {
             turn.pass();
         }
@@ -103,30 +103,30 @@ impl<'a, K, S: TryStream> Pump<'a, K, S> {
     }
 }
 
-impl<K, S> Unpin for Pump<'_, K, S> where S: TryStream {}
+impl<K, S> Unpin for Forward<'_, K, S> where S: TryStream {}
 
-impl<T, K, S> Future for Pump<'_, K, S>
+impl<T, K, S> Future for Forward<'_, K, S>
 where
     K: Sink<(T, WriteFlags), Error = grpcio::Error> + Unpin,
     S: TryStream<Ok = T>,
-    S::Error: From<super::Status>,
+    S::Error: From<Status>,
 {
-    type Output = Pumped<S::Error>;
+    type Output = Forwarded<S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
             if this.ending.is_some() {
-                // The peer may take its time to read the last.
-                this.pass();
+                // The peer may take long to read the last messages.
+                this.pass_turn();
                 return match ready!(this.sink.poll_flush_unpin(cx)) {
-                    Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Pumped::Finished)),
-                    Err(_) => Poll::Ready(Pumped::Departed),
+                    Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Forwarded::All)),
+                    Err(_) => Poll::Ready(Forwarded::CallOver),
                 };
             }
             match this.sink.poll_ready_unpin(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Pumped::Departed),
+                Poll::Ready(Err(_)) => return Poll::Ready(Forwarded::CallOver),
                 Poll::Pending => {
                     if let Some(turn) = &mut this.turn {
                         turn.hold(cx);
@@ -134,23 +134,23 @@ where
                     return Poll::Pending;
                 }
             }
-            ready!(this.rests.poll(cx));
+            ready!(this.pause.poll(cx));
             match this.poll_source(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     match this.sink.start_send_unpin((message, WriteFlags::default())) {
                         Ok(()) => this.sent += 1,
                         Err(e @ grpcio::Error::Codec(_)) => {
-                            let status = super::Status::from(e);
-                            this.ending = Some(Pumped::Failed(status.into()));
+                            let status = Status::from(e);
+                            this.ending = Some(Forwarded::Failed(status.into()));
                         }
-                        Err(_) => return Poll::Ready(Pumped::Departed),
+                        Err(_) => return Poll::Ready(Forwarded::CallOver),
                     }
                 }
-                Poll::Ready(Some(Err(e))) => this.ending = Some(Pumped::Failed(e)),
-                Poll::Ready(None) => this.ending = Some(Pumped::Finished),
+                Poll::Ready(Some(Err(e))) => this.ending = Some(Forwarded::Failed(e)),
+                Poll::Ready(None) => this.ending = Some(Forwarded::All),
                 Poll::Pending => {
                     if ready!(this.sink.poll_flush_unpin(cx)).is_err() {
-                        return Poll::Ready(Pumped::Departed);
+                        return Poll::Ready(Forwarded::CallOver);
                     }
                     return Poll::Pending;
                 }
@@ -168,19 +168,18 @@ mod tests {
     use futures::task::noop_waker;
     use futures::{channel::mpsc, FutureExt};
 
-    use super::super::Status;
     use super::*;
 
-    /// Does what the binding's sinks do with `enhance_batch`, and records it.
+    /// A sink that behaves like those of the binding with `enhance_batch`, and records what it does.
     #[derive(Default)]
     struct Recorder {
         held: Option<u32>,
-        /// Each message that was sent, and whether it was corked.
+        /// Each message that was sent, and whether it was sent with the buffer hint.
         writes: Vec<(u32, bool)>,
         flushes: usize,
-        /// Answers for `poll_ready`, then always ready.
+        /// The first results of `poll_ready`. All later ones are ready.
         ready: VecDeque<Poll<Result<(), grpcio::Error>>>,
-        departed: bool,
+        call_over: bool,
     }
 
     impl Sink<(u32, WriteFlags)> for Recorder {
@@ -190,9 +189,9 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Result<(), grpcio::Error>> {
-            assert!(!self.departed, "used again after the call ended");
+            assert!(!self.call_over, "used again after the call ended");
             let answer = self.ready.pop_front().unwrap_or(Poll::Ready(Ok(())));
-            self.departed = matches!(answer, Poll::Ready(Err(_)));
+            self.call_over = matches!(answer, Poll::Ready(Err(_)));
             answer
         }
 
@@ -202,7 +201,7 @@ mod tests {
         ) -> Result<(), grpcio::Error> {
             assert!(
                 !flags.get_buffer_hint(),
-                "would stay corked on the last flush"
+                "would stay in the buffer after the last flush"
             );
             if let Some(held) = self.held.replace(message) {
                 self.writes.push((held, true));
@@ -225,17 +224,17 @@ mod tests {
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Result<(), grpcio::Error>> {
-            unreachable!("the pump leaves the sink open")
+            unreachable!("forwarding leaves the sink open")
         }
     }
 
-    fn uncorked(recorder: &Recorder) -> Vec<u32> {
-        let uncorked = recorder.writes.iter().filter(|(_, corked)| !corked);
-        uncorked.map(|(message, _)| *message).collect()
+    fn flushed(recorder: &Recorder) -> Vec<u32> {
+        let flushed = recorder.writes.iter().filter(|(_, hinted)| !hinted);
+        flushed.map(|(message, _)| *message).collect()
     }
 
     #[test]
-    fn a_burst_is_one_flush_and_a_lone_message_leaves_at_once() {
+    fn a_burst_is_one_flush_and_a_single_message_is_sent_at_once() {
         let mut sink = Recorder::default();
         let (sender, mut source) = mpsc::unbounded::<Result<u32, Status>>();
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
@@ -243,29 +242,29 @@ mod tests {
         for message in 0..1000 {
             sender.unbounded_send(Ok(message)).expect("source lives");
         }
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sink.flushes, 1);
-        assert_eq!(uncorked(pump.sink), [999]);
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sink.flushes, 1);
+        assert_eq!(flushed(forward.sink), [999]);
 
         sender.unbounded_send(Ok(1000)).expect("source lives");
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sink.flushes, 2);
-        assert_eq!(uncorked(pump.sink), [999, 1000]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sink.flushes, 2);
+        assert_eq!(flushed(forward.sink), [999, 1000]);
 
         drop(sender);
-        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Finished));
-        assert_eq!(pump.sent(), 1001);
-        assert_eq!(sink.flushes, 2, "nothing was left to flush");
+        assert_eq!(forward.poll_unpin(&mut cx), Poll::Ready(Forwarded::All));
+        assert_eq!(forward.sent(), 1001);
+        assert_eq!(sink.flushes, 2, "there was nothing left to flush");
     }
 
     #[test]
-    fn what_came_before_a_failure_is_delivered() {
+    fn messages_before_a_failure_are_delivered() {
         let mut sink = Recorder::default();
         let failure = Status::internal("the source broke");
         let mut source = stream::iter([Ok(1), Ok(2), Err(failure.clone()), Ok(3)]);
-        let pumped = block_on(Pump::new(&mut sink, Pin::new(&mut source)));
-        assert_eq!(pumped, Pumped::Failed(failure));
+        let forwarded = block_on(Forward::new(&mut sink, Pin::new(&mut source)));
+        assert_eq!(forwarded, Forwarded::Failed(failure));
         assert_eq!(sink.writes, [(1, true), (2, false)]);
     }
 
@@ -283,17 +282,17 @@ mod tests {
         let mut source = source.boxed_local();
         let waker = noop_waker();
         let mut cx = Context::from_waker(&waker);
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sent(), 0);
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.sent(), 1);
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sent(), 0);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(forward.sent(), 1);
         drop(source);
         assert_eq!(polled, 1);
     }
 
     #[test]
-    fn an_idle_source_is_given_up_when_the_peer_has_left() {
+    fn an_idle_source_is_left_when_the_call_is_over() {
         let mut sink = Recorder {
             ready: [
                 Poll::Ready(Ok(())),
@@ -304,17 +303,20 @@ mod tests {
         };
         let mut source = stream::pending::<Result<u32, Status>>();
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source));
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(pump.poll_unpin(&mut cx), Poll::Ready(Pumped::Departed));
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(
+            forward.poll_unpin(&mut cx),
+            Poll::Ready(Forwarded::CallOver)
+        );
     }
 
     #[test]
-    fn a_backlog_waits_for_its_turn_and_a_lone_message_does_not() {
+    fn a_backlog_waits_for_a_turn_and_a_single_message_does_not() {
         let mut cx = Context::from_waker(futures::task::noop_waker_ref());
-        // All turns of this thread.
+        // Takes all turns of this thread.
         let mut taken = Vec::new();
-        let mut turn = Turn::default();
+        let mut turn = SendTurn::default();
         while turn.poll(&mut cx).is_ready() {
             taken.push(std::mem::take(&mut turn));
         }
@@ -322,20 +324,20 @@ mod tests {
 
         let mut sink = Recorder::default();
         let (sender, mut source) = mpsc::unbounded::<Result<u32, Status>>();
-        let mut pump = Pump::new(&mut sink, Pin::new(&mut source)).by_turns();
-        for lone in 0..3 {
-            sender.unbounded_send(Ok(lone)).expect("source lives");
-            assert!(pump.poll_unpin(&mut cx).is_pending());
+        let mut forward = Forward::new(&mut sink, Pin::new(&mut source)).by_turns();
+        for single in 0..3 {
+            sender.unbounded_send(Ok(single)).expect("source lives");
+            assert!(forward.poll_unpin(&mut cx).is_pending());
         }
-        assert_eq!(uncorked(pump.sink), [0, 1, 2]);
+        assert_eq!(flushed(forward.sink), [0, 1, 2]);
 
         for backlog in 3..6 {
             sender.unbounded_send(Ok(backlog)).expect("source lives");
         }
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(flushed(forward.sink), [0, 1, 2, 3]);
         drop(taken);
-        assert!(pump.poll_unpin(&mut cx).is_pending());
-        assert_eq!(uncorked(pump.sink), [0, 1, 2, 3, 5]);
+        assert!(forward.poll_unpin(&mut cx).is_pending());
+        assert_eq!(flushed(forward.sink), [0, 1, 2, 3, 5]);
     }
 }

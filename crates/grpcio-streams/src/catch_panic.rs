@@ -1,4 +1,4 @@
-//! Keeps a handler's panics to its own call.
+//! Catches the panics of handlers, so that one ends only its own call.
 //!
 //! A panic that reaches the binding ends a completion-queue thread, and with it every call that
 //! the thread serves. Containing needs panics that unwind, Rust's default.
@@ -10,16 +10,16 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 
-use super::Status;
+use crate::status::Status;
 
 /// Runs `f`; a panic becomes what it was about.
-pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     // Unwind safety: whatever `f` borrows is dropped by the callers once it has panicked.
-    catch_unwind(AssertUnwindSafe(f)).map_err(described)
+    catch_unwind(AssertUnwindSafe(f)).map_err(panic_message)
 }
 
 /// What a panic was about. Its payload may panic again as it is dropped.
-pub(super) fn described(payload: Box<dyn Any + Send>) -> String {
+pub(super) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = describe(&*payload);
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(another);
@@ -34,13 +34,13 @@ fn describe(payload: &(dyn Any + Send)) -> String {
 }
 
 /// A handler's stream: a panic in it is logged, the stream fails with INTERNAL and is over.
-pub(super) struct Contained<S> {
+pub(super) struct CatchPanic<S> {
     /// None once it has panicked, or is being dropped.
     source: Option<Pin<Box<S>>>,
     method: &'static str,
 }
 
-impl<S> Contained<S> {
+impl<S> CatchPanic<S> {
     pub(super) fn new(method: &'static str, source: S) -> Self {
         Self {
             source: Some(Box::pin(source)),
@@ -50,13 +50,13 @@ impl<S> Contained<S> {
 
     fn discard(&mut self) {
         // A handler's destructor may panic as well.
-        if let Err(why) = contain(|| drop(self.source.take())) {
+        if let Err(why) = catch_panic(|| drop(self.source.take())) {
             log::error!("{}: dropping the handler panicked: {why}", self.method);
         }
     }
 }
 
-impl<S, T> Stream for Contained<S>
+impl<S, T> Stream for CatchPanic<S>
 where
     S: Stream<Item = Result<T, Status>>,
 {
@@ -66,7 +66,7 @@ where
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        contain(|| source.as_mut().poll_next(cx)).unwrap_or_else(|why| {
+        catch_panic(|| source.as_mut().poll_next(cx)).unwrap_or_else(|why| {
             log::error!("{}: the handler panicked: {why}", self.method);
             self.discard();
             let status = Status::internal("the handler of this call panicked");
@@ -75,7 +75,7 @@ where
     }
 }
 
-impl<S> Drop for Contained<S> {
+impl<S> Drop for CatchPanic<S> {
     fn drop(&mut self) {
         self.discard();
     }
@@ -103,8 +103,8 @@ mod tests {
             assert!(n < 3, "at {n}");
             Ok::<_, Status>(n)
         });
-        let mut contained = Contained::new("/test", source);
-        let items: Vec<_> = block_on(contained.by_ref().take(4).collect());
+        let mut caught = CatchPanic::new("/test", source);
+        let items: Vec<_> = block_on(caught.by_ref().take(4).collect());
         assert_eq!(items[..2], [Ok(1), Ok(2)]);
         let failure = items[2].as_ref().map_err(Status::code);
         assert_eq!(failure, Err(RpcStatusCode::INTERNAL));
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_payload_that_panics_goes_no_further() {
-        let why = contain(|| std::panic::panic_any(Bomb));
+        let why = catch_panic(|| std::panic::panic_any(Bomb));
         assert_eq!(why, Err("a panic without a message".to_owned()));
     }
 
@@ -124,8 +124,8 @@ mod tests {
             let _held = &bomb;
             Poll::Ready(Some(Ok::<_, Status>(1)))
         });
-        let mut contained = Contained::new("/test", source);
-        assert_eq!(block_on(contained.next()), Some(Ok(1)));
-        drop(contained);
+        let mut caught = CatchPanic::new("/test", source);
+        assert_eq!(block_on(caught.next()), Some(Ok(1)));
+        drop(caught);
     }
 }
