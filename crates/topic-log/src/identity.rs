@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Bounds, Epoch, Error, From, Name, Offset};
+use super::{Bounds, Epoch, Error, Name, Offset, StartAt};
 
 /// One life of one topic.
 #[derive(Clone, Debug)]
@@ -20,14 +20,14 @@ pub(super) enum Start {
 
 impl Identity {
     /// Where that is in a topic that has `bounds`.
-    pub(super) fn start(&self, from: From, bounds: Bounds) -> Result<Start, Error> {
+    pub(super) fn start(&self, start: StartAt, bounds: Bounds) -> Result<Start, Error> {
         let Bounds { earliest, next } = bounds;
-        Ok(match from {
-            From::Latest => Start::At(next),
-            From::Earliest => Start::At(earliest),
-            From::Last(count) => Start::At(next.saturating_sub(count).max(earliest)),
-            From::Since(time) => Start::Since(time),
-            From::Offset(_, Some(epoch)) if epoch != self.epoch => {
+        Ok(match start {
+            StartAt::Latest => Start::At(next),
+            StartAt::Earliest => Start::At(earliest),
+            StartAt::Last(count) => Start::At(next.saturating_sub(count).max(earliest)),
+            StartAt::Since(time) => Start::Since(time),
+            StartAt::Offset(_, Some(epoch)) if epoch != self.epoch => {
                 return Err(Error::OtherEpoch {
                     topic: self.name.clone(),
                     wanted: epoch,
@@ -35,8 +35,8 @@ impl Identity {
                     bounds,
                 })
             }
-            From::Offset(offset, _) if (earliest..=next).contains(&offset) => Start::At(offset),
-            From::Offset(offset, _) => return Err(self.out_of_range(offset, bounds)),
+            StartAt::Offset(offset, _) if (earliest..=next).contains(&offset) => Start::At(offset),
+            StartAt::Offset(offset, _) => return Err(self.out_of_range(offset, bounds)),
         })
     }
 

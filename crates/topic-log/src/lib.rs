@@ -35,7 +35,6 @@ mod catch_panic;
 #[cfg(feature = "disk")]
 mod disk;
 mod error;
-mod from;
 mod identity;
 mod limits;
 mod memory;
@@ -43,6 +42,7 @@ mod name;
 mod notifier;
 mod producers;
 mod registry;
+mod start_at;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,12 +52,12 @@ use std::time::{Duration, SystemTime};
 use futures::future::BoxFuture;
 
 #[cfg(feature = "disk")]
-pub use disk::{list, Disk, Durability, Listed, OpenError};
+pub use disk::{list, Disk, Durability, OpenError, TopicSummary};
 pub use error::Error;
-pub use from::{decimal, From, FromError};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use name::{Name, NameError, ProducerName};
+pub use start_at::{decimal, StartAt, StartAtError};
 
 /// The place of a message in its topic's life.
 pub type Offset = u64;
@@ -179,14 +179,16 @@ pub trait Topic: Send + Sync + 'static {
         sequence: Option<Sequence>,
     ) -> BoxFuture<'static, Result<Appended, Error>>;
 
-    /// A cursor at `from`.
+    /// A cursor at `start`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not;
+    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `start` is an offset that the topic has not;
     /// [`Error::Storage`] and [`Error::Damaged`] where a time has to be looked for on disk.
-    fn subscribe(self: Arc<Self>, from: From)
-        -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>>;
+    fn subscribe(
+        self: Arc<Self>,
+        start: StartAt,
+    ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>>;
 }
 
 /// A subscriber's place in a topic.

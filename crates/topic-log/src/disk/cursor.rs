@@ -7,13 +7,13 @@ use std::task::{ready, Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::log::{Found, Log};
+use super::topic::{DiskTopic, Found};
 use crate::registry::Life;
 use crate::{Cursor, Error, Message, Offset};
 
 pub(super) type Loading = BoxFuture<'static, Result<VecDeque<Message>, Error>>;
 
-pub(super) struct LogCursor {
+pub(super) struct DiskCursor {
     offset: Offset,
     /// What has been taken from the log from `offset` on.
     ahead: VecDeque<Message>,
@@ -21,11 +21,11 @@ pub(super) struct LogCursor {
     loading: Option<Loading>,
     /// Among the log's waiters.
     place: usize,
-    log: Arc<Log>,
+    log: Arc<DiskTopic>,
 }
 
-impl LogCursor {
-    pub(super) fn new(log: Arc<Log>, offset: Offset) -> Self {
+impl DiskCursor {
+    pub(super) fn new(log: Arc<DiskTopic>, offset: Offset) -> Self {
         Self {
             offset,
             ahead: VecDeque::new(),
@@ -57,7 +57,7 @@ impl LogCursor {
     }
 }
 
-impl Cursor for LogCursor {
+impl Cursor for DiskCursor {
     fn offset(&self) -> Offset {
         self.offset
     }
@@ -77,7 +77,7 @@ impl Cursor for LogCursor {
     }
 }
 
-impl Drop for LogCursor {
+impl Drop for DiskCursor {
     fn drop(&mut self) {
         self.log.waiters.leave(self.place);
         self.log.touch();

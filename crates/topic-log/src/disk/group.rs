@@ -6,15 +6,15 @@ use std::time::SystemTime;
 
 use futures::channel::oneshot;
 
-use super::log::Log;
 use super::record;
+use super::topic::DiskTopic;
 use crate::producers::Known;
 use crate::{cost, Appended, Error, Limits, ProducerName, Retention, Sequence};
 
 /// A batch, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Append {
-    pub(super) log: Arc<Log>,
+    pub(super) log: Arc<DiskTopic>,
     pub(super) batch: Vec<Arc<str>>,
     pub(super) sequence: Option<Sequence>,
     pub(super) reply: Reply,
@@ -36,7 +36,7 @@ impl Append {
 /// What becomes of one topic.
 #[derive(Debug)]
 pub(super) struct Change {
-    pub(super) log: Arc<Log>,
+    pub(super) log: Arc<DiskTopic>,
     /// What it is afterwards.
     pub(super) record: record::Topic,
     pub(super) texts: Vec<Arc<str>>,
@@ -66,7 +66,7 @@ impl Group {
     }
 
     /// What becomes of a topic; nothing yet, if it is new in the group.
-    pub(super) fn change(&mut self, log: &Arc<Log>) -> &mut Change {
+    pub(super) fn change(&mut self, log: &Arc<DiskTopic>) -> &mut Change {
         let (now, changes) = (self.now, &mut self.changes);
         let place = *self.by_topic.entry(log.id()).or_insert_with(|| {
             let mut record = log.record(&log.state());

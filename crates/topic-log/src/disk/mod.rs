@@ -14,33 +14,33 @@
 //! | [`folder`] | whose folder it is, and in which format |
 //! | [`engine`] | the storage engine: nothing else knows which it is |
 //! | [`manifest`], [`journal`] | what is checked, and mended, before the engine opens its files |
-//! | [`block`], [`record`], [`seal`] | what is stored, byte by byte |
+//! | [`block`], [`record`], [`checksum`] | what is stored, byte by byte |
 //! | [`writer`], [`group`] | one thread that writes for everyone, a group at a time |
 //! | [`retention`], [`reclaim`] | what is no longer kept, and its disk space |
 //! | [`stored`] | what is loaded when a folder is opened, or opened again after a failure |
-//! | [`log`], [`cursor`], [`recent`] | a topic: its bounds, its subscribers, its last messages in memory |
+//! | [`topic`], [`cursor`], [`memory_budget`] | a topic: its bounds, its subscribers, its last messages in memory |
 //! | [`hub`] | what all topics share, and the threads that read |
-//! | [`list`], [`copy`] | what is in a folder that no server uses |
+//! | [`summary`], [`snapshot`] | what is in a folder that no server uses |
 //!
 //! `docs/storage.md` says why this engine, and what it was measured at.
 
 mod block;
-mod copy;
+mod checksum;
 mod cursor;
 mod engine;
 mod folder;
 mod group;
 mod hub;
 mod journal;
-mod list;
-mod log;
 mod manifest;
-mod recent;
+mod memory_budget;
 mod reclaim;
 mod record;
 mod retention;
-mod seal;
+mod snapshot;
 mod stored;
+mod summary;
+mod topic;
 mod writer;
 
 use std::fmt;
@@ -53,13 +53,13 @@ use std::time::Duration;
 use futures::executor::ThreadPool;
 
 pub use self::folder::OpenError;
-pub use self::list::{list, Listed};
+pub use self::summary::{list, TopicSummary};
 
 use self::engine::{Engine, Failure};
 use self::folder::Folder;
 use self::hub::Hub;
-use self::log::Log;
 use self::stored::Stored;
+use self::topic::DiskTopic;
 use self::writer::{Work, Writer};
 use super::identity::Identity;
 use super::notifier::Notifier;
@@ -86,7 +86,7 @@ pub enum Durability {
 /// The store that keeps topics in a folder.
 pub struct Disk {
     hub: Arc<Hub>,
-    topics: Arc<Mutex<Registry<Log>>>,
+    topics: Arc<Mutex<Registry<DiskTopic>>>,
     next: Mutex<Next>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Unlocked last.
@@ -141,7 +141,7 @@ impl Disk {
         });
         let mut forgotten = Vec::new();
         let topics = stored.topics.iter().map(|(id, record)| {
-            let log = Log::stored(record.clone(), *id, hub.clone());
+            let log = DiskTopic::stored(record.clone(), *id, hub.clone());
             forgotten.extend(stored.remember(*id, &log));
             (record.name.clone(), log)
         });
@@ -218,7 +218,7 @@ impl Store for Disk {
             name: name.clone(),
             epoch: Epoch(next.epoch),
         };
-        let log = Log::new(identity, next.id, self.hub.clone());
+        let log = DiskTopic::new(identity, next.id, self.hub.clone());
         next.id += 1;
         topics.insert(name.clone(), log.clone());
         Ok(log)

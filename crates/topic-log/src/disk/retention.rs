@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::engine::{Engine, Failure};
-use super::log::Log;
 use super::record;
+use super::topic::DiskTopic;
 use crate::{cost, Offset, Retention, MESSAGE_OVERHEAD};
 
 /// So many of a topic's oldest messages are looked at together.
@@ -41,7 +41,7 @@ impl Oldest {
         engine: &Engine,
         retention: &Retention,
         now: SystemTime,
-        log: &Log,
+        log: &DiskTopic,
         record: &mut record::Topic,
         fresh: &[Arc<str>],
     ) {
@@ -80,7 +80,7 @@ impl Oldest {
     fn first(
         &mut self,
         engine: &Engine,
-        log: &Log,
+        log: &DiskTopic,
         record: &record::Topic,
         fresh: &[Arc<str>],
     ) -> Result<Option<(u64, SystemTime)>, Failure> {
@@ -110,7 +110,7 @@ impl Oldest {
 
 fn look(
     engine: &Engine,
-    log: &Log,
+    log: &DiskTopic,
     record: &record::Topic,
     fresh: &[Arc<str>],
 ) -> Result<VecDeque<(u64, SystemTime)>, Failure> {

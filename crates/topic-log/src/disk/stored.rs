@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::engine::{Engine, Failure};
-use super::log::Log;
 use super::record;
+use super::topic::DiskTopic;
 use super::writer::Forgotten;
 use crate::{Offset, ProducerName};
 
@@ -90,7 +90,7 @@ impl Stored {
     pub(super) fn remember<'s>(
         &'s self,
         id: u64,
-        log: &'s Arc<Log>,
+        log: &'s Arc<DiskTopic>,
     ) -> impl Iterator<Item = Forgotten> + 's {
         let known = self.producers.get(&id).into_iter().flatten();
         known.filter_map(|(name, producer)| {
@@ -100,7 +100,7 @@ impl Stored {
     }
 
     /// Whether everything that `log` took for durable is there.
-    pub(super) fn check(&self, log: &Arc<Log>) -> Result<(), Failure> {
+    pub(super) fn check(&self, log: &Arc<DiskTopic>) -> Result<(), Failure> {
         let next = |next: Offset| format!("its next offset is {next}");
         let was = log.state().bounds.next;
         let is = self.topics.get(&log.id()).map(|topic| topic.bounds.next);
@@ -115,7 +115,7 @@ impl Stored {
     }
 
     /// Has `log` be what is stored; returns the producers that are too many.
-    pub(super) fn restore(&self, log: &Arc<Log>) -> Vec<Forgotten> {
+    pub(super) fn restore(&self, log: &Arc<DiskTopic>) -> Vec<Forgotten> {
         if let Some(record) = self.topics.get(&log.id()) {
             log.recovered(record);
         }

@@ -1,13 +1,13 @@
 //! All topics in memory. They are gone when the process is.
 
-mod log;
+mod topic;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::log::Log;
+use self::topic::MemoryTopic;
 use super::identity::Identity;
 use super::notifier::Notifier;
 use super::registry::{lock, Registry, SWEEP_EVERY};
@@ -30,7 +30,7 @@ struct Shared {
 }
 
 struct Topics {
-    registry: Registry<Log>,
+    registry: Registry<MemoryTopic>,
     /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
     /// never lives the same epoch.
     epoch: u64,
@@ -81,7 +81,7 @@ impl Store for Memory {
             name: name.clone(),
             epoch: Epoch(topics.epoch),
         };
-        let log = Arc::new(Log::new(identity, self.shared.clone()));
+        let log = Arc::new(MemoryTopic::new(identity, self.shared.clone()));
         topics.registry.insert(name.clone(), log.clone());
         Ok(log)
     }

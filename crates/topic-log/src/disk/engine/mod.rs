@@ -18,10 +18,10 @@ use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use self::batch::Batch;
-use super::block::{self, nanos, Place};
-use super::copy::copy;
+use super::block::{self, nanos, BlockKey};
+use super::checksum::Damaged;
 use super::journal::cut_last_batch;
-use super::seal::Damaged;
+use super::snapshot::snapshot;
 use super::{manifest, record};
 use crate::catch_panic::catch_panic;
 use crate::{cost, Bounds, Message, Offset, ProducerName};
@@ -92,7 +92,7 @@ impl Engine {
     /// Opens files whose journal fjall does not: where that is because of its last batch, a power
     /// failure has torn it, and nobody was told of it.
     fn without_torn_batch(store: &Path, why: &dyn fmt::Debug) -> Result<Self, Failure> {
-        let tried = copy(store)?;
+        let tried = snapshot(store)?;
         cut_last_batch(tried.path())?;
         if Self::opened(tried.path()).is_err() {
             let why = format!("its journal is not what was written: {why:?}");
@@ -123,7 +123,7 @@ impl Engine {
         look: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         manifest::check(store)?;
-        let copy = copy(store).map_err(|e| {
+        let copy = snapshot(store).map_err(|e| {
             let folder = std::env::temp_dir();
             let folder = folder.display();
             Failure::Unusable(format!(
@@ -274,7 +274,7 @@ impl Engine {
         topic: u64,
         offset: Offset,
         next: Offset,
-    ) -> Result<impl Iterator<Item = Result<(Place, fjall::Slice), Failure>>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<(BlockKey, fjall::Slice), Failure>>, Failure> {
         let wanted = key(topic, offset);
         // Looking for a block that begins there costs less than looking backwards.
         let first = match self.tree.contains_key(wanted)? {
@@ -352,11 +352,11 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 
 /// The key of a block of this topic that begins at `first`.
 fn key(topic: u64, first: Offset) -> [u8; 17] {
-    Place { topic, first }.key()
+    BlockKey { topic, first }.key()
 }
 
-fn place_of(key: &[u8]) -> Result<Place, Failure> {
-    Place::of_key(key).map_err(|Damaged| damaged("a key"))
+fn place_of(key: &[u8]) -> Result<BlockKey, Failure> {
+    BlockKey::of_key(key).map_err(|Damaged| damaged("a key"))
 }
 
 /// Other than that of any folder that was made before.

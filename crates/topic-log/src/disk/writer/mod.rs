@@ -10,8 +10,8 @@
 //! Publishers are refused until it has been opened anew, which is tried every second; then the
 //! topics are what the engine says, which is at least what was acknowledged.
 
-mod failure;
-mod tidy;
+mod maintenance;
+mod recovery;
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,11 +21,11 @@ use std::time::{Duration, Instant};
 use super::engine::{Engine, Failure};
 use super::group::{Append, Change, Group};
 use super::hub::Hub;
-use super::log::Log;
-use super::recent::Recent;
+use super::memory_budget::MemoryBudget;
 use super::reclaim::Reclaim;
 use super::retention::Oldest;
 use super::stored::Stored;
+use super::topic::DiskTopic;
 use super::Durability;
 use crate::producers::Known;
 use crate::registry::Registry;
@@ -36,25 +36,25 @@ const GROUP_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How often the topics are looked at: for messages that are too old, and for blocks that are no
 /// longer kept; and how often it is tried again after a failure.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
+const MAINTAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Work {
     Append(Append),
     /// This topic is no more; topics begin with this epoch from now on.
-    Remove(Arc<Log>, u64),
+    Remove(Arc<DiskTopic>, u64),
     /// Nothing comes after this.
     Stop,
 }
 
 /// A producer that is stored, and that its topic no longer remembers.
-pub(super) type Forgotten = (Arc<Log>, ProducerName, Known);
+pub(super) type Forgotten = (Arc<DiskTopic>, ProducerName, Known);
 
 pub(super) struct Writer {
     hub: Arc<Hub>,
     work: Receiver<Work>,
-    topics: Weak<Mutex<Registry<Log>>>,
+    topics: Weak<Mutex<Registry<DiskTopic>>>,
     durability: Durability,
     /// Why there is none, where nothing can be written.
     engine: Result<Arc<Engine>, Failure>,
@@ -62,7 +62,7 @@ pub(super) struct Writer {
     kept: u64,
     /// The last number that a producer got for being seen.
     seen: u64,
-    recent: Recent,
+    memory: MemoryBudget,
     oldest: Oldest,
     reclaim: Reclaim,
     /// Batches for the next group.
@@ -73,10 +73,10 @@ pub(super) struct Writer {
     forgotten: Vec<Forgotten>,
     /// The bound from which on a topic has another block to remove.
     trim_at: HashMap<u64, Offset>,
-    tidy_from: usize,
+    maintain_from: usize,
     /// When the first message was written that is not synced.
     unsynced: Option<Instant>,
-    tidied: Instant,
+    maintained: Instant,
 }
 
 impl Writer {
@@ -84,7 +84,7 @@ impl Writer {
     pub(super) fn new(
         hub: Arc<Hub>,
         work: Receiver<Work>,
-        topics: Weak<Mutex<Registry<Log>>>,
+        topics: Weak<Mutex<Registry<DiskTopic>>>,
         durability: Durability,
         stored: &Stored,
         forgotten: Vec<Forgotten>,
@@ -97,7 +97,7 @@ impl Writer {
             durability,
             kept: stored.kept(),
             seen: stored.seen,
-            recent: Recent::default(),
+            memory: MemoryBudget::default(),
             oldest: Oldest::default(),
             reclaim: Reclaim::default(),
             held: Vec::new(),
@@ -105,9 +105,9 @@ impl Writer {
             epoch: None,
             forgotten,
             trim_at: HashMap::new(),
-            tidy_from: 0,
+            maintain_from: 0,
             unsynced: None,
-            tidied: Instant::now(),
+            maintained: Instant::now(),
         }
     }
 
@@ -119,7 +119,7 @@ impl Writer {
             going_on &= self.gather(&mut appends);
             self.write(appends);
             self.sync_in_time(!going_on);
-            self.tidy();
+            self.maintain();
         }
     }
 
@@ -149,7 +149,7 @@ impl Writer {
     }
 
     fn until_something_is_due(&self) -> Duration {
-        let due = self.tidied + TIDY_EVERY;
+        let due = self.maintained + MAINTAIN_EVERY;
         let due = match (self.durability, self.unsynced) {
             (Durability::Within(time), Some(since)) => since
                 .checked_add(time)
@@ -260,7 +260,7 @@ impl Writer {
                 self.forgotten.extend(forgotten);
             }
             if bytes > 0 {
-                self.recent.add(&log, record.bounds.next, bytes);
+                self.memory.add(&log, record.bounds.next, bytes);
             }
         }
         for (reply, appended) in group.replies {

@@ -10,7 +10,7 @@ use crate::{Bounds, Epoch, Name};
 
 /// A topic on disk.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct TopicSummary {
     /// Its name.
     pub name: Name,
     /// Which life it lives.
@@ -29,7 +29,7 @@ pub struct Listed {
 /// # Errors
 ///
 /// See [`OpenError`].
-pub fn list(dir: &Path) -> Result<Vec<Listed>, OpenError> {
+pub fn list(dir: &Path) -> Result<Vec<TopicSummary>, OpenError> {
     let folder = Folder::existing(dir)?;
     let listed = Engine::look_at(&folder.store(), |engine| {
         let topics = engine.topics()?.into_iter();
@@ -40,13 +40,13 @@ pub fn list(dir: &Path) -> Result<Vec<Listed>, OpenError> {
     listed.map_err(|why| folder.not_opened(why))
 }
 
-fn one(engine: &Engine, id: u64, topic: record::Topic) -> Listed {
+fn one(engine: &Engine, id: u64, topic: record::Topic) -> TopicSummary {
     let Bounds { earliest, next } = topic.bounds;
     let oldest = match earliest == next {
         true => None,
         false => engine.read(id, earliest, next).ok(),
     };
-    Listed {
+    TopicSummary {
         name: topic.name,
         epoch: topic.epoch,
         bounds: topic.bounds,

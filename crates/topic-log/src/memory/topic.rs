@@ -14,7 +14,9 @@ use crate::identity::{Identity, Start};
 use crate::notifier::Waiters;
 use crate::producers::Producers;
 use crate::registry::Life;
-use crate::{cost, Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, Sequence, Topic};
+use crate::{
+    cost, Appended, Bounds, Cursor, Epoch, Error, Message, Offset, Sequence, StartAt, Topic,
+};
 
 /// A cursor takes several messages at a time from the log, to lock it less often; at most these,
 /// because what it has taken is kept even when retention drops it.
@@ -26,7 +28,7 @@ const READ_AHEAD_BYTES: usize = 16 * 1024;
 const QUIET: Duration = Duration::from_micros(50);
 
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct MemoryTopic {
     identity: Identity,
     shared: Arc<Shared>,
     state: Mutex<State>,
@@ -51,7 +53,7 @@ struct State {
     closed: bool,
 }
 
-impl Log {
+impl MemoryTopic {
     pub(super) fn new(identity: Identity, shared: Arc<Shared>) -> Self {
         let state = State {
             earliest: 0,
@@ -194,10 +196,10 @@ impl Log {
         Ok(())
     }
 
-    fn start(&self, from: From) -> Result<Offset, Error> {
+    fn start(&self, start: StartAt) -> Result<Offset, Error> {
         let mut state = self.state();
         self.expire(&mut state, SystemTime::now());
-        Ok(match self.identity.start(from, state.bounds())? {
+        Ok(match self.identity.start(start, state.bounds())? {
             Start::At(offset) => offset,
             Start::Since(time) => {
                 let before = state
@@ -222,14 +224,14 @@ impl State {
     }
 }
 
-impl Drop for Log {
+impl Drop for MemoryTopic {
     fn drop(&mut self) {
         let bytes = self.state().bytes;
         self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-impl Life for Log {
+impl Life for MemoryTopic {
     fn touch(&self) {
         self.state().used = Instant::now();
     }
@@ -246,7 +248,7 @@ impl Life for Log {
     }
 }
 
-impl Topic for Log {
+impl Topic for MemoryTopic {
     fn epoch(&self) -> Epoch {
         self.identity.epoch
     }
@@ -267,10 +269,10 @@ impl Topic for Log {
 
     fn subscribe(
         self: Arc<Self>,
-        from: From,
+        start: StartAt,
     ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>> {
-        let subscribed = self.start(from).map(|offset| {
-            let cursor = LogCursor {
+        let subscribed = self.start(start).map(|offset| {
+            let cursor = MemoryCursor {
                 offset,
                 ahead: VecDeque::new(),
                 place: self.waiters.enter(),
@@ -282,16 +284,16 @@ impl Topic for Log {
     }
 }
 
-struct LogCursor {
+struct MemoryCursor {
     offset: Offset,
     /// What has been taken from the log from `offset` on.
     ahead: VecDeque<Message>,
     /// Among the log's waiters.
     place: usize,
-    log: Arc<Log>,
+    log: Arc<MemoryTopic>,
 }
 
-impl LogCursor {
+impl MemoryCursor {
     /// The next message, if it is there.
     fn take(&mut self) -> Poll<Result<Message, Error>> {
         if self.ahead.is_empty() {
@@ -307,7 +309,7 @@ impl LogCursor {
     }
 }
 
-impl Cursor for LogCursor {
+impl Cursor for MemoryCursor {
     fn offset(&self) -> Offset {
         self.offset
     }
@@ -327,7 +329,7 @@ impl Cursor for LogCursor {
     }
 }
 
-impl Drop for LogCursor {
+impl Drop for MemoryCursor {
     fn drop(&mut self) {
         self.log.waiters.leave(self.place);
         self.log.touch();

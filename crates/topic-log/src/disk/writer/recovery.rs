@@ -7,8 +7,8 @@ use super::Writer;
 use crate::disk::engine::{Engine, Failure};
 use crate::disk::folder::probe;
 use crate::disk::journal::write_again;
-use crate::disk::log::Log;
 use crate::disk::stored::Stored;
+use crate::disk::topic::DiskTopic;
 
 impl Writer {
     /// From now on publishers are refused.
@@ -28,7 +28,7 @@ impl Writer {
     }
 
     /// Opens the engine anew, and goes on where that has what was acknowledged.
-    pub(super) fn try_again(&mut self, logs: &[Arc<Log>]) {
+    pub(super) fn try_again(&mut self, logs: &[Arc<DiskTopic>]) {
         match self.reopen(logs) {
             Ok(engine) => {
                 log::info!("topics in {} can be written again", self.hub.dir.display());
@@ -45,7 +45,7 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self, logs: &[Arc<Log>]) -> Result<Arc<Engine>, Failure> {
+    fn reopen(&mut self, logs: &[Arc<DiskTopic>]) -> Result<Arc<Engine>, Failure> {
         self.hub.folder_is_there()?;
         probe(&self.hub.store)?;
         write_again(&self.hub.store)?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::log::Log;
+use super::topic::DiskTopic;
 use crate::Offset;
 
 /// So many bytes, counted as retention counts them.
@@ -11,22 +11,22 @@ pub(super) const RECENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What is in memory, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(super) struct MemoryBudget {
     messages: VecDeque<Messages>,
     bytes: u64,
 }
 
 #[derive(Debug)]
 struct Messages {
-    log: Weak<Log>,
+    log: Weak<DiskTopic>,
     /// Of the first message after them.
     next: Offset,
     bytes: u64,
 }
 
-impl Recent {
+impl MemoryBudget {
     /// Messages before `next` have come into memory; the oldest of all topics go for them.
-    pub(super) fn add(&mut self, log: &Arc<Log>, next: Offset, bytes: u64) {
+    pub(super) fn add(&mut self, log: &Arc<DiskTopic>, next: Offset, bytes: u64) {
         let log = Arc::downgrade(log);
         self.messages.push_back(Messages { log, next, bytes });
         self.bytes += bytes;

@@ -3,20 +3,20 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::{Writer, TIDY_EVERY};
+use super::{Writer, MAINTAIN_EVERY};
 use crate::disk::engine::{Engine, Failure};
 use crate::disk::group::Group;
-use crate::disk::log::Log;
+use crate::disk::topic::DiskTopic;
 use crate::registry::lock;
 use crate::Offset;
 
 /// How long a round may take. The topics that are left have their turn in the next.
-const TIDY_WITHIN: Duration = Duration::from_millis(50);
+const MAINTAIN_WITHIN: Duration = Duration::from_millis(50);
 
 impl Writer {
     /// What is due once a second.
-    pub(super) fn tidy(&mut self) {
-        if self.tidied.elapsed() < TIDY_EVERY {
+    pub(super) fn maintain(&mut self) {
+        if self.maintained.elapsed() < MAINTAIN_EVERY {
             return;
         }
         let Some(topics) = self.topics.upgrade() else {
@@ -28,10 +28,10 @@ impl Writer {
         let done = match self.engine.clone() {
             Ok(engine) => {
                 // Where the last round ended.
-                let begin = self.tidy_from % logs.len().max(1);
+                let begin = self.maintain_from % logs.len().max(1);
                 logs.rotate_left(begin);
-                self.tidy_from = begin;
-                self.tidy_all(&engine, &logs)
+                self.maintain_from = begin;
+                self.maintain_all(&engine, &logs)
             }
             Err(_) => {
                 let logs: Vec<_> = logs.iter().filter_map(Weak::upgrade).collect();
@@ -42,10 +42,14 @@ impl Writer {
         if let Err(why) = done {
             self.fail(why);
         }
-        self.tidied = Instant::now();
+        self.maintained = Instant::now();
     }
 
-    fn tidy_all(&mut self, engine: &Arc<Engine>, logs: &[Weak<Log>]) -> Result<(), Failure> {
+    fn maintain_all(
+        &mut self,
+        engine: &Arc<Engine>,
+        logs: &[Weak<DiskTopic>],
+    ) -> Result<(), Failure> {
         let started = Instant::now();
         self.hub.folder_is_there()?;
         for log in logs {
@@ -53,8 +57,8 @@ impl Writer {
                 self.expire(engine, &log)?;
                 self.trim(engine, &log)?;
             }
-            self.tidy_from += 1;
-            if started.elapsed() >= TIDY_WITHIN {
+            self.maintain_from += 1;
+            if started.elapsed() >= MAINTAIN_WITHIN {
                 break;
             }
         }
@@ -64,7 +68,7 @@ impl Writer {
 
     /// Moves the bounds of a topic whose oldest messages are too old; or too many, since the server
     /// was started with less retention than before.
-    fn expire(&mut self, engine: &Engine, log: &Arc<Log>) -> Result<(), Failure> {
+    fn expire(&mut self, engine: &Engine, log: &Arc<DiskTopic>) -> Result<(), Failure> {
         let mut group = Group::new();
         let now = group.now;
         let change = group.change(log);
@@ -83,7 +87,7 @@ impl Writer {
     }
 
     /// Removes the blocks of a topic that its bounds do not reach any more.
-    fn trim(&mut self, engine: &Engine, log: &Arc<Log>) -> Result<(), Failure> {
+    fn trim(&mut self, engine: &Engine, log: &Arc<DiskTopic>) -> Result<(), Failure> {
         let mut record = log.record(&log.state());
         let due = self.trim_at.get(&log.id());
         if record.bounds.earliest < due.copied().unwrap_or(record.stored_from + 1) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::channel::oneshot;
 use futures::future::{self, BoxFuture, FutureExt};
 
-use super::cursor::{Loading, LogCursor};
+use super::cursor::{DiskCursor, Loading};
 use super::group::Append;
 use super::hub::Hub;
 use super::record;
@@ -18,7 +18,7 @@ use crate::notifier::Waiters;
 use crate::producers::{Known, Producers};
 use crate::registry::Life;
 use crate::{
-    cost, Appended, Bounds, Cursor, Epoch, Error, From, Message, Offset, ProducerName, Sequence,
+    cost, Appended, Bounds, Cursor, Epoch, Error, Message, Offset, ProducerName, Sequence, StartAt,
     Topic,
 };
 
@@ -28,7 +28,7 @@ const READ_AHEAD_BYTES: usize = 16 * 1024;
 
 /// One life of one topic. Only the writer changes what is in it.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct DiskTopic {
     identity: Identity,
     /// Under which the engine has it.
     id: u64,
@@ -69,7 +69,7 @@ pub(super) enum Found {
     Older(Offset),
 }
 
-impl Log {
+impl DiskTopic {
     /// A topic that has no message yet.
     pub(super) fn new(identity: Identity, id: u64, hub: Arc<Hub>) -> Arc<Self> {
         let record = record::Topic {
@@ -268,9 +268,9 @@ impl Log {
         }
     }
 
-    async fn start(self: &Arc<Self>, from: From) -> Result<Offset, Error> {
+    async fn start(self: &Arc<Self>, start: StartAt) -> Result<Offset, Error> {
         let bounds = self.bounds();
-        let time = match self.identity.start(from, bounds)? {
+        let time = match self.identity.start(start, bounds)? {
             Start::At(offset) => return Ok(offset),
             Start::Since(time) => time,
         };
@@ -312,7 +312,7 @@ impl State {
     }
 }
 
-impl Life for Log {
+impl Life for DiskTopic {
     fn touch(&self) {
         self.state().used = Instant::now();
     }
@@ -328,7 +328,7 @@ impl Life for Log {
     }
 }
 
-impl Topic for Log {
+impl Topic for DiskTopic {
     fn epoch(&self) -> Epoch {
         self.identity.epoch
     }
@@ -362,11 +362,11 @@ impl Topic for Log {
 
     fn subscribe(
         self: Arc<Self>,
-        from: From,
+        start: StartAt,
     ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>> {
         let subscribed = async move {
-            let offset = self.start(from).await?;
-            let cursor = LogCursor::new(self, offset);
+            let offset = self.start(start).await?;
+            let cursor = DiskCursor::new(self, offset);
             Ok(Box::new(cursor) as Box<dyn Cursor>)
         };
         subscribed.boxed()
