@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Bounds, Epoch, Name, Offset, ProducerName};
+use crate::name::{Name, ProducerName};
+use crate::offset::{Bounds, Epoch, Offset};
 
 /// Why a topic did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,17 +143,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl std::str::FromStr for Epoch {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u64::from_str_radix(text, 16).map(Self)
-    }
-}

@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use super::{Bounds, Epoch, Error, Name, Offset, StartAt};
+use crate::error::Error;
+use crate::name::Name;
+use crate::offset::{Bounds, Epoch, Offset};
+use crate::start_at::StartAt;
 
 /// One life of one topic.
 #[derive(Clone, Debug)]

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::{Error, Name, ProducerName, Sequence};
+use crate::append::Sequence;
+use crate::error::Error;
+use crate::name::{Name, ProducerName};
 
 /// The sequence numbers of each producer, of the most recently seen ones.
 #[derive(Debug)]

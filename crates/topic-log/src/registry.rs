@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Error, Limits, Name};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::name::Name;
 
 /// A topic as its store sees it.
 pub(super) trait Life {

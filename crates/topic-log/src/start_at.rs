@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Epoch, Offset};
+use crate::offset::{Epoch, Offset};
 
 /// Where a subscriber starts.
 ///

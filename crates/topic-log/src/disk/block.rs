@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checksum::{self, number, Damaged};
-use crate::{Message, Offset};
+use crate::message::Message;
+use crate::offset::Offset;
 
 /// What the keys of blocks begin with.
 const BLOCK: u8 = b'b';

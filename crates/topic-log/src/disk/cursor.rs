@@ -8,8 +8,11 @@ use std::task::{ready, Context, Poll};
 use futures::future::{BoxFuture, FutureExt};
 
 use super::topic::{DiskTopic, Found};
+use crate::error::Error;
+use crate::message::Message;
+use crate::offset::Offset;
 use crate::registry::Life;
-use crate::{Cursor, Error, Message, Offset};
+use crate::store::Cursor;
 
 pub(super) type Loading = BoxFuture<'static, Result<VecDeque<Message>, Error>>;
 

@@ -8,8 +8,13 @@ use futures::channel::oneshot;
 
 use super::record;
 use super::topic::DiskTopic;
+use crate::append::{Appended, Sequence};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::name::ProducerName;
 use crate::producers::Known;
-use crate::{cost, Appended, Error, Limits, ProducerName, Retention, Sequence};
+use crate::retention::Retention;
 
 /// A batch, and who waits for it.
 #[derive(Debug)]
@@ -29,7 +34,10 @@ impl Append {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.batch.iter().map(|text| cost(text)).sum()
+        self.batch
+            .iter()
+            .map(|text| Message::retained_bytes(text))
+            .sum()
     }
 }
 
@@ -140,7 +148,10 @@ impl Change {
         }
         // No more than `count`, which came from a length.
         let fresh = &append.batch[duplicates as usize..];
-        let bytes = fresh.iter().map(|text| cost(text)).sum::<u64>();
+        let bytes = fresh
+            .iter()
+            .map(|text| Message::retained_bytes(text))
+            .sum::<u64>();
         // What the topic itself gives up for the batch.
         let beyond = |kept: u64| kept.saturating_sub(retention.bytes);
         let freed = beyond(self.record.bytes + bytes) - beyond(self.record.bytes);

@@ -11,8 +11,12 @@ use futures::task::SpawnExt;
 use super::engine::{Engine, Failure};
 use super::folder::Folder;
 use super::writer::Work;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::name::Name;
 use crate::notifier::Notifier;
-use crate::{Error, Limits, Name, Offset, Retention};
+use crate::offset::Offset;
+use crate::retention::Retention;
 
 #[derive(Debug)]
 pub(super) struct Hub {

@@ -61,11 +61,16 @@ use self::hub::Hub;
 use self::stored::Stored;
 use self::topic::DiskTopic;
 use self::writer::{Work, Writer};
-use super::identity::Identity;
-use super::notifier::Notifier;
-use super::registry::{lock, Registry, SWEEP_EVERY};
-use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
 use crate::catch_panic::catch_panic;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::name::Name;
+use crate::notifier::Notifier;
+use crate::offset::Epoch;
+use crate::registry::{lock, Registry, SWEEP_EVERY};
+use crate::retention::Retention;
+use crate::store::{Store, Topic};
 
 /// Threads that read what is not in memory.
 const READERS: usize = 2;

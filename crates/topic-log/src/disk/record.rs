@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::block::nanos;
 use super::checksum::{self, number, Damaged};
+use crate::name::{Name, ProducerName};
+use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::Known;
-use crate::{Bounds, Epoch, Name, Offset, ProducerName};
 
 /// What the keys of topics begin with.
 pub(super) const TOPIC: u8 = b't';

@@ -10,7 +10,9 @@ use std::time::SystemTime;
 use super::engine::{Engine, Failure};
 use super::record;
 use super::topic::DiskTopic;
-use crate::{cost, Offset, Retention, MESSAGE_OVERHEAD};
+use crate::message::{Message, MESSAGE_OVERHEAD};
+use crate::offset::Offset;
+use crate::retention::Retention;
 
 /// So many of a topic's oldest messages are looked at together.
 const LOOK_AHEAD: usize = 64;
@@ -118,12 +120,16 @@ fn look(
     let appended_from = record.bounds.next - fresh.len() as u64;
     if let Some(skip) = earliest.checked_sub(appended_from) {
         let fresh = fresh.iter().skip(skip as usize).take(LOOK_AHEAD);
-        return Ok(fresh.map(|text| (cost(text), record.latest_time)).collect());
+        return Ok(fresh
+            .map(|text| (Message::retained_bytes(text), record.latest_time))
+            .collect());
     }
     if let Some(recent) = log.recent_costs(earliest, LOOK_AHEAD) {
         return Ok(recent.into());
     }
     let stored = engine.read(log.id(), earliest, appended_from)?;
     let stored = stored.iter().take(LOOK_AHEAD);
-    Ok(stored.map(|m| (cost(&m.data), m.time)).collect())
+    Ok(stored
+        .map(|m| (Message::retained_bytes(&m.data), m.time))
+        .collect())
 }

@@ -8,7 +8,8 @@ use super::engine::{Engine, Failure};
 use super::record;
 use super::topic::DiskTopic;
 use super::writer::Forgotten;
-use crate::{Offset, ProducerName};
+use crate::name::ProducerName;
+use crate::offset::Offset;
 
 #[derive(Debug)]
 pub(super) struct Stored {

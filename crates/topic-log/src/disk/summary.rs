@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use super::engine::{Engine, Failure};
 use super::folder::{Folder, OpenError};
 use super::record;
-use crate::{Bounds, Epoch, Name};
+use crate::name::Name;
+use crate::offset::{Bounds, Epoch};
 
 /// A topic on disk.
 #[derive(Clone, Debug)]

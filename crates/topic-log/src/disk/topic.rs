@@ -13,14 +13,17 @@ use super::group::Append;
 use super::hub::Hub;
 use super::record;
 use super::writer::Work;
+use crate::append::{Appended, Sequence};
+use crate::error::Error;
 use crate::identity::{Identity, Start};
+use crate::message::Message;
+use crate::name::ProducerName;
 use crate::notifier::Waiters;
+use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::{Known, Producers};
 use crate::registry::Life;
-use crate::{
-    cost, Appended, Bounds, Cursor, Epoch, Error, Message, Offset, ProducerName, Sequence, StartAt,
-    Topic,
-};
+use crate::start_at::StartAt;
+use crate::store::{Cursor, Topic};
 
 /// A cursor takes several recent messages at a time, to lock the log less often: at most these.
 const READ_AHEAD_MESSAGES: usize = 64;
@@ -206,7 +209,11 @@ impl DiskTopic {
         let state = self.state();
         let skip = usize::try_from(offset.checked_sub(state.recent_from())?).ok()?;
         let costs = state.recent.iter().skip(skip).take(most);
-        Some(costs.map(|m| (cost(&m.data), m.time)).collect())
+        Some(
+            costs
+                .map(|m| (Message::retained_bytes(&m.data), m.time))
+                .collect(),
+        )
     }
 
     /// Whether there is a message at `offset`, or behind it.

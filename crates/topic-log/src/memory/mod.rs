@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::topic::MemoryTopic;
-use super::identity::Identity;
-use super::notifier::Notifier;
-use super::registry::{lock, Registry, SWEEP_EVERY};
-use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::name::Name;
+use crate::notifier::Notifier;
+use crate::offset::Epoch;
+use crate::registry::{lock, Registry, SWEEP_EVERY};
+use crate::retention::Retention;
+use crate::store::{Store, Topic};
 
 /// The store that keeps topics in memory.
 pub struct Memory {

@@ -10,13 +10,16 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::future::{self, BoxFuture, FutureExt};
 
 use super::Shared;
+use crate::append::{Appended, Sequence};
+use crate::error::Error;
 use crate::identity::{Identity, Start};
+use crate::message::Message;
 use crate::notifier::Waiters;
+use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::Producers;
 use crate::registry::Life;
-use crate::{
-    cost, Appended, Bounds, Cursor, Epoch, Error, Message, Offset, Sequence, StartAt, Topic,
-};
+use crate::start_at::StartAt;
+use crate::store::{Cursor, Topic};
 
 /// A cursor takes several messages at a time from the log, to lock it less often; at most these,
 /// because what it has taken is kept even when retention drops it.
@@ -107,7 +110,7 @@ impl MemoryTopic {
         let quiet = state.used.duration_since(before) >= QUIET;
         let first = state.next();
         for data in fresh {
-            state.bytes += cost(data);
+            state.bytes += Message::retained_bytes(data);
             let data = data.clone();
             state.messages.push_back(Message { time: now, data });
         }
@@ -129,7 +132,7 @@ impl MemoryTopic {
 
     /// Counts a batch as part of what all topics keep, if they may keep so much.
     fn reserve(&self, state: &State, batch: &[Arc<str>]) -> Result<(), Error> {
-        let bytes: u64 = batch.iter().map(|text| cost(text)).sum();
+        let bytes: u64 = batch.iter().map(|text| Message::retained_bytes(text)).sum();
         // What the topic itself gives up for the batch.
         let freed = (state.bytes + bytes).saturating_sub(self.shared.retention.bytes);
         let limit = self.shared.limits.bytes;
@@ -165,7 +168,7 @@ impl MemoryTopic {
 
     fn drop_first(&self, state: &mut State) {
         if let Some(message) = state.messages.pop_front() {
-            let bytes = cost(&message.data);
+            let bytes = Message::retained_bytes(&message.data);
             state.bytes -= bytes;
             state.earliest += 1;
             self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -7,8 +7,9 @@ use fjall::OwnedWriteBatch;
 use super::{guarded, key, place_of, Engine, Failure, EPOCH};
 use crate::disk::block::{self, BlockKey};
 use crate::disk::record;
+use crate::name::ProducerName;
+use crate::offset::{Bounds, Offset};
 use crate::producers::Known;
-use crate::{Bounds, Offset, ProducerName};
 
 /// So many blocks of a topic are removed together.
 const TRIM_BLOCKS: usize = 10_000;

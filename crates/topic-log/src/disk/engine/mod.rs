@@ -24,7 +24,9 @@ use super::journal::cut_last_batch;
 use super::snapshot::snapshot;
 use super::{manifest, record};
 use crate::catch_panic::catch_panic;
-use crate::{cost, Bounds, Message, Offset, ProducerName};
+use crate::message::Message;
+use crate::name::ProducerName;
+use crate::offset::{Bounds, Offset};
 
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -205,7 +207,7 @@ impl Engine {
                         messages.extend(block.messages());
                         expected = offset + messages.len() as u64;
                         let read = messages.range(before..);
-                        bytes += read.map(|m| cost(&m.data)).sum::<u64>();
+                        bytes += read.map(|m| Message::retained_bytes(&m.data)).sum::<u64>();
                     }
                     // What is before it can be told; who reads on is told of it.
                     Err(_) if !messages.is_empty() => break,

@@ -27,9 +27,11 @@ use super::retention::Oldest;
 use super::stored::Stored;
 use super::topic::DiskTopic;
 use super::Durability;
+use crate::message::Message;
+use crate::name::ProducerName;
+use crate::offset::Offset;
 use crate::producers::Known;
 use crate::registry::Registry;
-use crate::{cost, Offset, ProducerName};
 
 /// A group is closed once it has so much, counted as retention counts it.
 const GROUP_BYTES: u64 = 4 * 1024 * 1024;
@@ -250,7 +252,7 @@ impl Writer {
                 producers,
                 ..
             } = change;
-            let bytes = texts.iter().map(|text| cost(text)).sum();
+            let bytes = texts.iter().map(|text| Message::retained_bytes(text)).sum();
             let before = log.appended(&record, texts, quiet);
             self.kept = self.kept + record.bytes - before;
             self.reclaim.count(bytes, before + bytes - record.bytes);
