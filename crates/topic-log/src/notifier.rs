@@ -7,11 +7,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 
 /// Where the subscribers of one topic wait.
@@ -60,8 +61,8 @@ impl Waiters {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn places(&self) -> std::sync::MutexGuard<'_, Slab<Option<Waker>>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> MutexGuard<'_, Slab<Option<Waker>>> {
+        self.places.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The topics of a store by their names.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -36,10 +36,6 @@ const SWEEP_FROM: usize = 64;
 
 /// How often all topics are looked at, at most: for idle ones at the limit, for expired messages.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
-
-pub(super) fn lock<T>(registry: &Mutex<T>) -> MutexGuard<'_, T> {
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl<L: Life> Registry<L> {
     /// Those of `topics`, which may be more than the limit.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use thiserror::Error;
+
 use crate::offset::{Epoch, Offset};
 
 /// Where a subscriber starts.
@@ -24,17 +26,10 @@ pub enum StartAt {
     Since(SystemTime),
 }
 
-/// A text that says nothing about where to start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The text does not say where to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is not latest, earliest, an offset, -N or @SECONDS, with numbers below 2^64")]
 pub struct StartAtError;
-
-impl fmt::Display for StartAtError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not latest, earliest, an offset, -N or @SECONDS, with numbers below 2^64")
-    }
-}
-
-impl std::error::Error for StartAtError {}
 
 impl FromStr for StartAt {
     type Err = StartAtError;

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 use futures::executor::ThreadPool;
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::task::SpawnExt;
+use parking_lot::RwLock;
 
 use super::engine::{Engine, Failure};
 use super::folder::Folder;
@@ -67,13 +68,12 @@ impl Hub {
 
     /// The engine, or why there is none.
     pub(super) fn engine(&self) -> Result<Arc<Engine>, Failure> {
-        let engine = self.engine.read();
-        engine.unwrap_or_else(PoisonError::into_inner).clone()
+        self.engine.read().clone()
     }
 
     /// From now on the engine is this one, or there is none and why.
     pub(super) fn set_engine(&self, engine: Result<Arc<Engine>, Failure>) {
-        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+        *self.engine.write() = engine;
     }
 
     /// What is said while nothing can be written, or read.

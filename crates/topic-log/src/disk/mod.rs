@@ -34,6 +34,7 @@ mod hub;
 mod journal;
 mod manifest;
 mod memory_budget;
+mod open_error;
 mod reclaim;
 mod record;
 mod retention;
@@ -46,13 +47,14 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::executor::ThreadPool;
+use parking_lot::{Mutex, RwLock};
 
-pub use self::folder::OpenError;
+pub use self::open_error::OpenError;
 pub use self::summary::{list, TopicSummary};
 
 use self::engine::{Engine, Failure};
@@ -68,7 +70,7 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::notifier::Notifier;
 use crate::offset::Epoch;
-use crate::registry::{lock, Registry, SWEEP_EVERY};
+use crate::registry::{Registry, SWEEP_EVERY};
 use crate::retention::Retention;
 use crate::store::{Store, Topic};
 
@@ -198,8 +200,7 @@ impl Disk {
 /// Has publishers refused when the writer panics, which is a mistake of ours.
 fn run(writer: Writer, hub: &Hub) {
     if let Err(why) = catch_panic(|| writer.run()) {
-        let why =
-            format!("the thread that writes has panicked: {why}; the server has to be restarted");
+        let why = format!("the thread that writes has panicked: {why}; open the store again");
         ::log::error!("topics in {}: {why}", hub.dir.display());
         hub.set_engine(Err(Failure::Unusable(why)));
     }
@@ -207,11 +208,11 @@ fn run(writer: Writer, hub: &Hub) {
 
 impl Store for Disk {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = lock(&self.topics);
+        let mut topics = self.topics.lock();
         if let Some(log) = topics.find(name)? {
             return Ok(log);
         }
-        let mut next = lock(&self.next);
+        let mut next = self.next.lock();
         for log in topics.make_room(&self.hub.limits)? {
             // Of one without messages nothing is stored.
             if log.bounds().next > 0 {
@@ -230,9 +231,9 @@ impl Store for Disk {
     }
 
     fn close(&self) {
-        lock(&self.topics).close();
+        self.topics.lock().close();
         self.hub.work(Work::Stop);
-        if let Some(writer) = lock(&self.writer).take() {
+        if let Some(writer) = self.writer.lock().take() {
             // It has contained its panics.
             let _ = writer.join();
             self.close_engine();

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::engine::{Engine, Failure};
-use super::folder::{Folder, OpenError};
+use super::folder::Folder;
+use super::open_error::OpenError;
 use super::record;
 use crate::name::Name;
 use crate::offset::{Bounds, Epoch};

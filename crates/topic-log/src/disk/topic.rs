@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::channel::oneshot;
 use futures::future::{self, BoxFuture, FutureExt};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::cursor::{DiskCursor, Loading};
 use super::group::Append;
@@ -126,7 +127,7 @@ impl DiskTopic {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// What is stored of it, as of `state`.

@@ -4,8 +4,10 @@ mod topic;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use self::topic::MemoryTopic;
 use crate::error::Error;
@@ -14,7 +16,7 @@ use crate::limits::Limits;
 use crate::name::Name;
 use crate::notifier::Notifier;
 use crate::offset::Epoch;
-use crate::registry::{lock, Registry, SWEEP_EVERY};
+use crate::registry::{Registry, SWEEP_EVERY};
 use crate::retention::Retention;
 use crate::store::{Store, Topic};
 
@@ -58,7 +60,7 @@ impl Memory {
         let all = Arc::downgrade(&topics);
         let expire = move || {
             if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
-                let topics = lock(&topics);
+                let topics = topics.lock();
                 topics.registry.all().for_each(|log| log.expire_now());
             }
         };
@@ -76,7 +78,7 @@ impl Memory {
 
 impl Store for Memory {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = lock(&self.topics);
+        let mut topics = self.topics.lock();
         if let Some(log) = topics.registry.find(name)? {
             return Ok(log);
         }
@@ -92,7 +94,7 @@ impl Store for Memory {
     }
 
     fn close(&self) {
-        lock(&self.topics).registry.close();
+        self.topics.lock().registry.close();
     }
 }
 

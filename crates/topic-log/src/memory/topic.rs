@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::{self, BoxFuture, FutureExt};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Shared;
 use crate::append::{Appended, Sequence};
@@ -81,7 +82,7 @@ impl MemoryTopic {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn append_now(

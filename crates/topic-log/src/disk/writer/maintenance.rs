@@ -7,7 +7,6 @@ use super::{Writer, MAINTAIN_EVERY};
 use crate::disk::engine::{Engine, Failure};
 use crate::disk::group::Group;
 use crate::disk::topic::DiskTopic;
-use crate::registry::lock;
 use crate::Offset;
 
 /// How long a round may take. The topics that are left have their turn in the next.
@@ -23,7 +22,7 @@ impl Writer {
             return;
         };
         // Weak, so that nobody takes an idle topic for one that is used.
-        let mut logs: Vec<_> = lock(&topics).all().map(Arc::downgrade).collect();
+        let mut logs: Vec<_> = topics.lock().all().map(Arc::downgrade).collect();
         drop(topics);
         let done = match self.engine.clone() {
             Ok(engine) => {
