@@ -48,10 +48,12 @@ mod registry;
 mod retention;
 mod start_at;
 mod store;
+mod tail;
+mod tail_cursor;
 
 pub use append::{Appended, Sequence};
 #[cfg(feature = "disk")]
-pub use disk::{list, Disk, Durability, OpenError, TopicSummary};
+pub use disk::{Disk, Durability, OpenError, TopicSummary};
 pub use error::Error;
 pub use limits::Limits;
 pub use memory::Memory;

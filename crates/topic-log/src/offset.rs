@@ -34,6 +34,18 @@ pub struct Bounds {
     pub next: Offset,
 }
 
+impl Bounds {
+    /// How many messages the topic keeps.
+    pub(crate) fn count(self) -> u64 {
+        self.next - self.earliest
+    }
+
+    /// Whether the topic keeps no message.
+    pub(crate) fn is_empty(self) -> bool {
+        self.earliest == self.next
+    }
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::engine::{Engine, Failure};
+use super::engine::Engine;
+use super::failure::Failure;
 use super::open_error::OpenError;
 
 /// What this program writes.

@@ -1,15 +1,15 @@
-//! How much of all topics stays in memory: the most recent messages, whichever topic's they are.
+//! How much of all topics on disk is in memory as well: their most recent messages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::topic::DiskTopic;
-use crate::Offset;
+use super::entry::Entry;
+use crate::offset::Offset;
 
-/// So many bytes, counted as retention counts them.
-pub(super) const RECENT_BYTES: u64 = 64 * 1024 * 1024;
+/// The bytes of the messages in memory, as retention counts them.
+const BUDGET_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What is in memory, the oldest first.
+/// The messages in memory, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct MemoryBudget {
     messages: VecDeque<Messages>,
@@ -18,25 +18,26 @@ pub(super) struct MemoryBudget {
 
 #[derive(Debug)]
 struct Messages {
-    log: Weak<DiskTopic>,
-    /// Of the first message after them.
+    entry: Weak<Entry>,
+    /// The offset behind the last of them.
     next: Offset,
     bytes: u64,
 }
 
 impl MemoryBudget {
-    /// Messages before `next` have come into memory; the oldest of all topics go for them.
-    pub(super) fn add(&mut self, log: &Arc<DiskTopic>, next: Offset, bytes: u64) {
-        let log = Arc::downgrade(log);
-        self.messages.push_back(Messages { log, next, bytes });
+    /// Counts messages before `next` that have come into memory. The oldest messages, of whichever
+    /// topic, leave memory for them.
+    pub(super) fn add(&mut self, entry: &Arc<Entry>, next: Offset, bytes: u64) {
+        let entry = Arc::downgrade(entry);
+        self.messages.push_back(Messages { entry, next, bytes });
         self.bytes += bytes;
-        while self.bytes > RECENT_BYTES {
+        while self.bytes > BUDGET_BYTES {
             let Some(oldest) = self.messages.pop_front() else {
                 return;
             };
             self.bytes -= oldest.bytes;
-            if let Some(log) = oldest.log.upgrade() {
-                log.forget_before(oldest.next);
+            if let Some(entry) = oldest.entry.upgrade() {
+                entry.forget_before(oldest.next);
             }
         }
     }

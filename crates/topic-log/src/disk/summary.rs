@@ -1,52 +1,50 @@
-//! What is in a folder that no server uses.
+//! What is in a folder that no store uses.
 
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::engine::{Engine, Failure};
+use super::engine::Engine;
+use super::failure::Failure;
 use super::folder::Folder;
 use super::open_error::OpenError;
 use super::record;
 use crate::name::Name;
 use crate::offset::{Bounds, Epoch};
 
-/// A topic on disk.
+/// A topic in a folder that no store uses.
 #[derive(Clone, Debug)]
 pub struct TopicSummary {
     /// Its name.
     pub name: Name,
-    /// Which life it lives.
+    /// Its epoch.
     pub epoch: Epoch,
-    /// The offsets that it has.
+    /// The offsets that it keeps.
     pub bounds: Bounds,
-    /// What it keeps, as [`Retention::bytes`](crate::Retention::bytes) counts it.
+    /// The bytes that it keeps, counted as in [`Retention::bytes`](crate::Retention::bytes).
     pub bytes: u64,
-    /// When the oldest message that it keeps was received; None where there is no message, or
-    /// where it cannot be read.
+    /// When the oldest message that it keeps was received. `None` when there is no message, or when
+    /// it cannot be read.
     pub oldest: Option<SystemTime>,
 }
 
-/// The topics in `dir`, by name. Nothing in the folder changes.
-///
-/// # Errors
-///
-/// See [`OpenError`].
-pub fn list(dir: &Path) -> Result<Vec<TopicSummary>, OpenError> {
+/// The topics in `dir`, by name.
+pub(super) fn list(dir: &Path) -> Result<Vec<TopicSummary>, OpenError> {
     let folder = Folder::existing(dir)?;
-    let listed = Engine::look_at(&folder.store(), |engine| {
+    let summaries = Engine::look_at(&folder.store(), |engine| {
         let topics = engine.topics()?.into_iter();
-        let mut listed: Vec<_> = topics.map(|(id, topic)| one(engine, id, topic)).collect();
-        listed.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok::<_, Failure>(listed)
+        let mut all: Vec<_> = topics.map(|(id, t)| summarize(engine, id, t)).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok::<_, Failure>(all)
     });
-    listed.map_err(|why| folder.not_opened(why))
+    summaries.map_err(|why| folder.not_opened(why))
 }
 
-fn one(engine: &Engine, id: u64, topic: record::Topic) -> TopicSummary {
+fn summarize(engine: &Engine, id: u64, topic: record::Topic) -> TopicSummary {
     let Bounds { earliest, next } = topic.bounds;
-    let oldest = match earliest == next {
-        true => None,
-        false => engine.read(id, earliest, next).ok(),
+    let oldest = if topic.bounds.is_empty() {
+        None
+    } else {
+        engine.read(id, earliest, next).ok()
     };
     TopicSummary {
         name: topic.name,

@@ -1,15 +1,16 @@
-//! All topics in memory. They are gone when the process is.
+//! Topics in memory.
 
-mod topic;
+mod kept_bytes;
+mod memory_topic;
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
-use self::topic::MemoryTopic;
+use self::kept_bytes::KeptBytes;
+use self::memory_topic::MemoryTopic;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::Limits;
@@ -20,31 +21,25 @@ use crate::registry::{Registry, SWEEP_EVERY};
 use crate::retention::Retention;
 use crate::store::{Store, Topic};
 
-/// The store that keeps topics in memory.
+/// The store that keeps topics in memory. They end with the process.
 pub struct Memory {
-    shared: Arc<Shared>,
-    topics: Arc<Mutex<Topics>>,
-}
-
-/// What every topic knows of the store.
-#[derive(Debug)]
-struct Shared {
     retention: Retention,
     limits: Limits,
-    notifier: Notifier,
-    /// What all topics keep.
-    bytes: AtomicU64,
+    notifier: Arc<Notifier>,
+    kept: Arc<KeptBytes>,
+    topics: Arc<Mutex<Topics>>,
 }
 
 struct Topics {
     registry: Registry<MemoryTopic>,
-    /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
-    /// never lives the same epoch.
+    /// The epoch of the last topic that was created. It begins at the time in nanoseconds, so that
+    /// two processes never use the same epoch.
     epoch: u64,
 }
 
 impl Memory {
-    /// A store without topics, with a thread that wakes subscribers.
+    /// An empty store. It starts one thread, which wakes subscribers and drops messages that are
+    /// too old.
     ///
     /// # Panics
     ///
@@ -61,16 +56,14 @@ impl Memory {
         let expire = move || {
             if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
                 let topics = topics.lock();
-                topics.registry.all().for_each(|log| log.expire_now());
+                topics.registry.all().for_each(|topic| topic.expire());
             }
         };
         Self {
-            shared: Arc::new(Shared {
-                retention,
-                limits,
-                notifier: Notifier::start(SWEEP_EVERY, expire),
-                bytes: AtomicU64::new(0),
-            }),
+            retention,
+            limits,
+            notifier: Arc::new(Notifier::start(SWEEP_EVERY, expire)),
+            kept: Arc::new(KeptBytes::new(limits.bytes)),
             topics,
         }
     }
@@ -79,18 +72,24 @@ impl Memory {
 impl Store for Memory {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
         let mut topics = self.topics.lock();
-        if let Some(log) = topics.registry.find(name)? {
-            return Ok(log);
+        if let Some(topic) = topics.registry.find(name)? {
+            return Ok(topic);
         }
-        drop(topics.registry.make_room(&self.shared.limits)?);
+        drop(topics.registry.make_room(&self.limits)?);
         topics.epoch += 1;
         let identity = Identity {
             name: name.clone(),
             epoch: Epoch(topics.epoch),
         };
-        let log = Arc::new(MemoryTopic::new(identity, self.shared.clone()));
-        topics.registry.insert(name.clone(), log.clone());
-        Ok(log)
+        let topic = Arc::new(MemoryTopic::new(
+            identity,
+            self.limits.producers,
+            self.retention,
+            self.kept.clone(),
+            self.notifier.clone(),
+        ));
+        topics.registry.insert(name.clone(), topic.clone());
+        Ok(topic)
     }
 
     fn close(&self) {
@@ -101,7 +100,9 @@ impl Store for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory")
-            .field("shared", &self.shared)
+            .field("retention", &self.retention)
+            .field("limits", &self.limits)
+            .field("kept", &self.kept)
             .finish_non_exhaustive()
     }
 }

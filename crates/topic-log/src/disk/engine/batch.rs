@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use fjall::OwnedWriteBatch;
 
-use super::{guarded, key, place_of, Engine, Failure, EPOCH};
+use super::{guarded, key, place_of, Engine, EPOCH};
 use crate::disk::block::{self, BlockKey};
+use crate::disk::failure::Failure;
 use crate::disk::record;
 use crate::name::ProducerName;
 use crate::offset::{Bounds, Offset};

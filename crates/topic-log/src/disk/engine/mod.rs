@@ -10,7 +10,6 @@ mod batch;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +19,7 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistM
 use self::batch::Batch;
 use super::block::{self, nanos, BlockKey};
 use super::checksum::Damaged;
+use super::failure::Failure;
 use super::journal::cut_last_batch;
 use super::snapshot::snapshot;
 use super::{manifest, record};
@@ -51,17 +51,6 @@ const EPOCH: &[u8] = b"s/epoch";
 
 /// A key that is written only to have something to write.
 const RECLAIMED: &[u8] = b"s/reclaimed";
-
-/// Why the engine did not do what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// It cannot read or write now, and this is why.
-    Unusable(String),
-    /// What is there is not what was written, and this is how.
-    Damaged(String),
-    /// Its files are not free yet: this process has had them open before.
-    StillOpen,
-}
 
 pub(super) struct Engine {
     database: Database,
@@ -377,29 +366,6 @@ impl From<fjall::Error> for Failure {
             fjall::Error::Poisoned => Self::Unusable("an earlier write has failed".to_owned()),
             fjall::Error::Locked => Self::StillOpen,
             e => Self::Damaged(e.to_string()),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(e: io::Error) -> Self {
-        match e.kind() {
-            io::ErrorKind::NotFound
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput => {
-                Self::Damaged(format!("a file is cut or missing: {e}"))
-            }
-            _ => Self::Unusable(e.to_string()),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unusable(why) | Self::Damaged(why) => f.write_str(why),
-            Self::StillOpen => f.write_str("its files are still being read or merged"),
         }
     }
 }

@@ -1,112 +1,92 @@
-//! What the writer does once a second.
+//! What is done about once a second: messages that are too old are dropped, and blocks that are no
+//! longer kept are removed from disk.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::{Writer, MAINTAIN_EVERY};
-use crate::disk::engine::{Engine, Failure};
+use super::delivery::Delivery;
+use super::open::Open;
+use crate::disk::entry::Entry;
+use crate::disk::failure::Failure;
 use crate::disk::group::Group;
-use crate::disk::topic::DiskTopic;
-use crate::Offset;
+use crate::offset::Offset;
+use crate::retention::Retention;
 
-/// How long a round may take. The topics that are left have their turn in the next.
-const MAINTAIN_WITHIN: Duration = Duration::from_millis(50);
+/// How long a round may take. The topics that are left come first in the next round.
+const WITHIN: Duration = Duration::from_millis(50);
 
-impl Writer {
-    /// What is due once a second.
-    pub(super) fn maintain(&mut self) {
-        if self.maintained.elapsed() < MAINTAIN_EVERY {
-            return;
-        }
-        let Some(topics) = self.topics.upgrade() else {
-            return;
-        };
-        // Weak, so that nobody takes an idle topic for one that is used.
-        let mut logs: Vec<_> = topics.lock().all().map(Arc::downgrade).collect();
-        drop(topics);
-        let done = match self.engine.clone() {
-            Ok(engine) => {
-                // Where the last round ended.
-                let begin = self.maintain_from % logs.len().max(1);
-                logs.rotate_left(begin);
-                self.maintain_from = begin;
-                self.maintain_all(&engine, &logs)
-            }
-            Err(_) => {
-                let logs: Vec<_> = logs.iter().filter_map(Weak::upgrade).collect();
-                self.try_again(&logs);
-                Ok(())
-            }
-        };
-        if let Err(why) = done {
-            self.fail(why);
-        }
-        self.maintained = Instant::now();
-    }
+/// One round over the topics.
+pub(super) struct Round<'w> {
+    pub(super) open: &'w mut Open,
+    pub(super) delivery: &'w mut Delivery,
+    pub(super) retention: &'w Retention,
+}
 
-    fn maintain_all(
-        &mut self,
-        engine: &Arc<Engine>,
-        logs: &[Weak<DiskTopic>],
-    ) -> Result<(), Failure> {
+impl Round<'_> {
+    /// Maintains topics from the index `from` on, as many as there is time for. Returns the index
+    /// at which the next round begins.
+    pub(super) fn run(&mut self, topics: &[Weak<Entry>], from: usize) -> Result<usize, Failure> {
         let started = Instant::now();
-        self.hub.folder_is_there()?;
-        for log in logs {
-            if let Some(log) = log.upgrade() {
-                self.expire(engine, &log)?;
-                self.trim(engine, &log)?;
+        let count = topics.len();
+        let begin = from % count.max(1);
+        let mut next = begin;
+        for topic in topics.iter().cycle().skip(begin).take(count) {
+            if let Some(entry) = topic.upgrade() {
+                self.expire(&entry)?;
+                self.trim(&entry)?;
             }
-            self.maintain_from += 1;
-            if started.elapsed() >= MAINTAIN_WITHIN {
+            next += 1;
+            if started.elapsed() >= WITHIN {
                 break;
             }
         }
-        self.reclaim.look(engine, self.kept);
-        Ok(())
+        self.delivery
+            .reclaim
+            .look(&self.open.engine, self.open.kept);
+        Ok(next)
     }
 
-    /// Moves the bounds of a topic whose oldest messages are too old; or too many, since the server
-    /// was started with less retention than before.
-    fn expire(&mut self, engine: &Engine, log: &Arc<DiskTopic>) -> Result<(), Failure> {
+    /// Moves the bounds of a topic whose oldest messages are too old; or too many, because the
+    /// retention was lowered.
+    fn expire(&mut self, entry: &Arc<Entry>) -> Result<(), Failure> {
         let mut group = Group::new();
         let now = group.now;
-        let change = group.change(log);
-        let before = change.record.bounds;
-        let retention = &self.hub.retention;
-        self.oldest
-            .retain(engine, retention, now, log, &mut change.record, &[]);
-        if change.record.bounds == before {
+        let record = &mut group.change(entry).record;
+        let before = record.bounds;
+        let Open { engine, oldest, .. } = &mut *self.open;
+        oldest.retain(engine, self.retention, now, entry, record, &[]);
+        if record.bounds == before {
             return Ok(());
         }
         let mut batch = engine.batch();
-        batch.append(log.id(), &change.record, &[]);
+        batch.append(entry.id(), record, &[]);
         engine.commit(batch)?;
-        self.written(group);
+        self.delivery.deliver(group, self.open);
         Ok(())
     }
 
-    /// Removes the blocks of a topic that its bounds do not reach any more.
-    fn trim(&mut self, engine: &Engine, log: &Arc<DiskTopic>) -> Result<(), Failure> {
-        let mut record = log.record(&log.state());
-        let due = self.trim_at.get(&log.id());
+    /// Removes the blocks of a topic that are before its bounds.
+    fn trim(&mut self, entry: &Entry) -> Result<(), Failure> {
+        let mut record = entry.record();
+        let due = self.open.trim_at.get(&entry.id());
         if record.bounds.earliest < due.copied().unwrap_or(record.stored_from + 1) {
             return Ok(());
         }
-        let mut batch = engine.batch();
-        let next_block = match batch.trim(log.id(), &mut record) {
+        let mut batch = self.open.engine.batch();
+        let next_block = match batch.trim(entry.id(), &mut record) {
             Ok(next_block) => {
-                engine.commit(batch)?;
-                log.retained(&record);
+                self.open.engine.commit(batch)?;
+                entry.retained(&record);
                 next_block
             }
             Err(Failure::Damaged(why)) => {
                 let name = &record.name;
-                log::error!("topic {name}: old messages stay on disk, which are damaged: {why}");
+                log::error!("topic {name}: old messages stay on disk, because of damage: {why}");
                 Offset::MAX
             }
             Err(why) => return Err(why),
         };
-        self.trim_at.insert(log.id(), next_block);
+        self.open.trim_at.insert(entry.id(), next_block);
         Ok(())
     }
 }
