@@ -1,158 +1,112 @@
-//! What can go wrong with a topic.
+//! Why a topic refuses a request.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use super::{Bounds, Epoch, Name, Offset, ProducerName};
+use thiserror::Error;
+
+use crate::name::{Name, ProducerName};
+use crate::offset::{Bounds, Epoch, Offset};
 
 /// Why a topic did not do what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no message at this offset: it is before the retained tail or beyond the end.
+    /// There is no message at this offset: it is before the earliest message that is kept, or
+    /// beyond the end.
+    #[error(
+        "topic {topic} has no offset {wanted}: its earliest is {} and its next {}",
+        .bounds.earliest, .bounds.next
+    )]
     OutOfRange {
         /// The topic.
         topic: Name,
-        /// Which life it lives.
+        /// Its epoch.
         epoch: Epoch,
-        /// The offset that was wanted.
+        /// The offset that was asked for.
         wanted: Offset,
-        /// What the topic has.
+        /// The offsets that the topic has.
         bounds: Bounds,
     },
-    /// The offset belongs to another life of the topic.
+    /// The offset belongs to another incarnation of the topic.
+    #[error(
+        "topic {topic} is in epoch {now} and not in {wanted}, whose offsets mean nothing now: its \
+         earliest is {} and its next {}",
+        .bounds.earliest, .bounds.next
+    )]
     OtherEpoch {
         /// The topic.
         topic: Name,
-        /// The life that was wanted.
+        /// The epoch that was asked for.
         wanted: Epoch,
-        /// The life that the topic lives now.
+        /// The epoch of the topic.
         now: Epoch,
-        /// What the topic has.
+        /// The offsets that the topic has.
         bounds: Bounds,
     },
     /// A producer left out sequence numbers.
+    #[error(
+        "topic {topic} expects sequence {expected} of producer {producer}, not {got}: send what is \
+         missing first"
+    )]
     Gap {
         /// The topic.
         topic: Name,
         /// The producer.
         producer: ProducerName,
-        /// The number that comes next.
+        /// The number that the topic expects next.
         expected: u64,
-        /// The number that came.
+        /// The number that was sent.
         got: u64,
     },
-    /// A producer repeats numbers from before the topic knew it.
+    /// A producer repeats sequence numbers from before the topic knew it.
+    #[error(
+        "topic {topic} knows producer {producer} from sequence {first} on, and not whether it has \
+         {got}: publish that message under another producer name"
+    )]
     Forgotten {
         /// The topic.
         topic: Name,
         /// The producer.
         producer: ProducerName,
-        /// The first number that the topic knows.
+        /// The first number that the topic knows of this producer.
         first: u64,
-        /// The number that came.
+        /// The number that was sent.
         got: u64,
     },
-    /// A limit of the whole store is reached.
+    /// One of the store's [`Limits`](crate::Limits) is reached.
+    #[error("the store's limit of {limit} {of} is reached: raise it, or make room")]
     Limit {
-        /// Of what there is too much, such as `topics`.
+        /// What is limited: `topics` or `bytes in all topics`.
         of: &'static str,
-        /// How much there may be.
+        /// The limit.
         limit: u64,
     },
-    /// The store cannot read or write now; it tries again by itself.
+    /// The store cannot read or write now. It tries again by itself.
+    #[error(
+        "the topics in {} cannot be used: {why}; try again later, as the store does every second",
+        .dir.display()
+    )]
     Storage {
-        /// Where it keeps the topics.
+        /// The folder of the store.
         dir: PathBuf,
         /// What failed.
         why: String,
     },
-    /// A message that was stored is there no more, or is not what was published.
+    /// A stored message is missing, or is not the message that was published.
+    #[error(
+        "topic {topic} is damaged at offset {offset}: read from a later offset, or put back a copy \
+         of {}",
+        .dir.display()
+    )]
     Damaged {
         /// The topic.
         topic: Name,
-        /// The message.
+        /// The offset of the message.
         offset: Offset,
-        /// Where the topics are kept.
+        /// The folder of the store.
         dir: PathBuf,
     },
     /// The store is closed.
+    #[error("the topics are closed")]
     Closed,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfRange {
-                topic,
-                wanted,
-                bounds,
-                ..
-            } => write!(
-                f,
-                "topic {topic} has no offset {wanted}: its earliest is {} and its next {}",
-                bounds.earliest, bounds.next
-            ),
-            Self::OtherEpoch {
-                topic,
-                wanted,
-                now,
-                bounds,
-            } => write!(
-                f,
-                "topic {topic} lives its epoch {now}, not {wanted}: offsets of then mean nothing \
-                 now; its earliest is {} and its next {}",
-                bounds.earliest, bounds.next
-            ),
-            Self::Gap {
-                topic,
-                producer,
-                expected,
-                got,
-            } => write!(
-                f,
-                "topic {topic} expects sequence {expected} of producer {producer}, not {got}: \
-                 send what is missing first"
-            ),
-            Self::Forgotten {
-                topic,
-                producer,
-                first,
-                got,
-            } => write!(
-                f,
-                "topic {topic} knows producer {producer} from sequence {first} on, and not \
-                 whether it has {got}: publish that under another producer's name"
-            ),
-            Self::Limit { of, limit } => write!(f, "the server's limit of {limit} {of} is reached"),
-            Self::Storage { dir, why } => write!(
-                f,
-                "the topics in {} cannot be used: {why}; try again, as the server does every second",
-                dir.display()
-            ),
-            Self::Damaged { topic, offset, dir } => write!(
-                f,
-                "topic {topic} is damaged at offset {offset}: read from a later one, or have a copy \
-                 of {} put back",
-                dir.display()
-            ),
-            Self::Closed => f.write_str("the topics are closed: the server is shutting down"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl std::str::FromStr for Epoch {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u64::from_str_radix(text, 16).map(Self)
-    }
 }

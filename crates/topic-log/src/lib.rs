@@ -30,179 +30,36 @@
 //! producers of a topic that are remembered are bounded too; the least recently seen are forgotten
 //! first, and may begin anew at any number.
 
+mod append;
 #[cfg(feature = "disk")]
 mod catch_panic;
 #[cfg(feature = "disk")]
 mod disk;
 mod error;
-mod from;
 mod identity;
 mod limits;
 mod memory;
+mod message;
 mod name;
 mod notifier;
+mod offset;
 mod producers;
 mod registry;
+mod retention;
+mod start_at;
+mod store;
+mod tail;
+mod tail_cursor;
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
-
-use futures::future::BoxFuture;
-
+pub use append::{Appended, Sequence};
 #[cfg(feature = "disk")]
-pub use disk::{list, Disk, Durability, Listed, OpenError};
+pub use disk::{Disk, Durability, OpenError, TopicSummary};
 pub use error::Error;
-pub use from::{decimal, From, FromError};
 pub use limits::Limits;
 pub use memory::Memory;
+pub use message::{Message, MESSAGE_OVERHEAD};
 pub use name::{Name, NameError, ProducerName};
-
-/// The place of a message in its topic's life.
-pub type Offset = u64;
-
-/// Names one life of a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Epoch(pub u64);
-
-/// A message as a topic keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// When the topic received it.
-    pub time: SystemTime,
-    /// What was published.
-    pub data: Arc<str>,
-}
-
-/// The offsets that a topic has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// The oldest message that is kept.
-    pub earliest: Offset,
-    /// The message that is appended next.
-    pub next: Offset,
-}
-
-/// What makes publishing exactly-once: who sends, and the number of the first message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sequence {
-    /// The sender.
-    pub producer: ProducerName,
-    /// The number of the first message of the batch; the next has one more.
-    pub first: u64,
-}
-
-impl Sequence {
-    /// The sequence of what comes `count` messages later; None beyond the last number.
-    pub fn after(&self, count: u64) -> Option<Self> {
-        Some(Self {
-            producer: self.producer.clone(),
-            first: self.first.checked_add(count)?,
-        })
-    }
-}
-
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// The offset of the first message that was stored, if any was.
-    pub first: Option<Offset>,
-    /// How many messages were stored, at offsets without gaps.
-    pub stored: u64,
-    /// How many the topic had already.
-    pub duplicates: u64,
-}
-
-/// How much a topic keeps. Each bound holds by itself; a topic keeps at least nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// At most so many messages.
-    pub messages: u64,
-    /// At most so many bytes, counted as text plus [`MESSAGE_OVERHEAD`] each.
-    pub bytes: u64,
-    /// Nothing that was received longer ago.
-    pub age: Option<Duration>,
-}
-
-/// What a stored message costs beside its text, in bytes, about.
-pub const MESSAGE_OVERHEAD: u64 = 64;
-
-/// What a message with this text counts for, wherever bytes of messages are counted.
-pub fn cost(text: &str) -> u64 {
-    text.len() as u64 + MESSAGE_OVERHEAD
-}
-
-impl Default for Retention {
-    /// 100,000 messages, 64 MiB, any age.
-    fn default() -> Self {
-        Self {
-            messages: 100_000,
-            bytes: 64 * 1024 * 1024,
-            age: None,
-        }
-    }
-}
-
-/// All topics of a server.
-pub trait Store: Send + Sync + 'static {
-    /// The topic of this name, which comes into being if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Limit`] when there are too many topics, [`Error::Closed`].
-    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error>;
-
-    /// Ends all subscriptions with [`Error::Closed`] and takes no more messages. Returns once what
-    /// publishers have handed over is as safe as it gets; may block.
-    fn close(&self);
-}
-
-/// One life of one topic.
-pub trait Topic: Send + Sync + 'static {
-    /// Which life.
-    fn epoch(&self) -> Epoch;
-
-    /// What it has now.
-    fn bounds(&self) -> Bounds;
-
-    /// Appends messages, all or none; resolves once they are as safe as the store makes them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Gap`] for a sequence number that is too high, [`Error::Forgotten`] for one that is
-    /// too low, [`Error::Limit`], [`Error::Closed`]. With [`Error::Storage`] it is not known whether
-    /// the batch will be there; with a sequence it can be sent again.
-    fn append(
-        &self,
-        batch: Vec<Arc<str>>,
-        sequence: Option<Sequence>,
-    ) -> BoxFuture<'static, Result<Appended, Error>>;
-
-    /// A cursor at `from`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfRange`] or [`Error::OtherEpoch`] when `from` is an offset that the topic has not;
-    /// [`Error::Storage`] and [`Error::Damaged`] where a time has to be looked for on disk.
-    fn subscribe(self: Arc<Self>, from: From)
-        -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>>;
-}
-
-/// A subscriber's place in a topic.
-pub trait Cursor: Send + Unpin {
-    /// The offset of the message that [`poll_next`](Self::poll_next) gives next.
-    fn offset(&self) -> Offset;
-
-    /// The next message; pending at the end of the log.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfRange`] when the message is no longer kept, [`Error::Closed`],
-    /// [`Error::Storage`], [`Error::Damaged`]. Each is given again however often it is asked, as long
-    /// as its cause lasts.
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Message, Error>>;
-
-    /// Whether the message that comes next is there.
-    fn is_behind(&self) -> bool;
-}
+pub use offset::{Bounds, Epoch, Offset};
+pub use retention::Retention;
+pub use start_at::{decimal, StartAt, StartAtError};
+pub use store::{Cursor, Store, Topic};

@@ -1,24 +1,25 @@
-//! How much there may be in all topics together.
+//! How much all topics of a store may keep together.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// How much there may be in all topics together.
+/// How much all topics of a store may keep together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Topics.
+    /// The largest number of topics.
     pub topics: usize,
-    /// Bytes that all topics keep, counted as in [`Retention::bytes`](super::Retention::bytes).
+    /// The largest number of bytes that all topics keep, counted as in
+    /// [`Retention::bytes`](crate::Retention::bytes).
     pub bytes: u64,
-    /// Producers that each topic remembers.
+    /// The largest number of producers that each topic remembers.
     pub producers: NonZeroUsize,
-    /// How long an empty topic that nobody uses is kept at least: whoever is between two calls
-    /// finds the life that it knows.
+    /// How long an empty topic that nobody uses is kept at least. A client that is between two
+    /// calls finds the epoch that it knows.
     pub idle: Duration,
 }
 
 impl Default for Limits {
-    /// 10,000 topics, 1 GiB, 1,000 producers a topic, 10 seconds.
+    /// 10,000 topics, 1 GiB, 1,000 producers in each topic, 10 seconds.
     fn default() -> Self {
         Self {
             topics: 10_000,

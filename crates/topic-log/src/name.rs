@@ -3,8 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use thiserror::Error;
+
 /// The longest name, in bytes.
 const MAX_BYTES: usize = 255;
+
+const RULE: &str = "a name is 1 to 255 of A-Z a-z 0-9 . _ / -";
 
 /// The name of a topic: 1 to 255 of `A-Z a-z 0-9 . _ / -`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,15 +18,19 @@ pub struct Name(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProducerName(Arc<str>);
 
-/// Why a text is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a text is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// It has no character.
+    /// It is empty.
+    #[error("is empty; {RULE}")]
     Empty,
-    /// It has more than 255 bytes; so many.
+    /// It is longer than 255 bytes. The value is its length in bytes.
+    #[error("has {0} bytes; {RULE}")]
     TooLong(usize),
-    /// This character, at this byte from 0 on, may not be in a name.
+    /// It contains a character that is not allowed. The values are the character and its position,
+    /// in bytes from 0.
+    #[error("has {0:?} at byte {1}; {RULE}")]
     Character(char, usize),
 }
 
@@ -79,19 +87,6 @@ impl fmt::Display for ProducerName {
         f.write_str(&self.0)
     }
 }
-
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("is empty")?,
-            Self::TooLong(bytes) => write!(f, "has {bytes} bytes")?,
-            Self::Character(c, at) => write!(f, "has {c:?} at byte {at}")?,
-        }
-        write!(f, "; a name is 1 to {MAX_BYTES} of A-Z a-z 0-9 . _ / -")
-    }
-}
-
-impl std::error::Error for NameError {}
 
 #[cfg(test)]
 mod tests {

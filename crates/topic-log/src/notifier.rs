@@ -1,103 +1,110 @@
 //! Wakes subscribers, on a thread of its own.
 //!
-//! A publisher only says that there is something new. Waking a thousand subscribers takes longer
-//! than appending a message; while one round of wakes runs, the next messages gather. One or two
-//! are woken by the publisher itself, unless messages come one upon the other.
+//! A publisher only reports that there is something new. Waking a thousand subscribers takes longer
+//! than appending a message, and while one round of wake-ups runs, the next messages gather. When
+//! there are only one or two subscribers, and messages are not coming one right after the other,
+//! the publisher wakes them itself, because that costs less.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use slab::Slab;
 
-/// Where the subscribers of one topic wait.
-#[derive(Debug, Default)]
-pub(super) struct Waiters {
-    /// A place for each subscriber, with its waker while it waits.
-    places: Mutex<Slab<Option<Waker>>>,
-    /// Whether somebody may wait; spares publishers the notifier when nobody does.
-    waiting: AtomicBool,
-    /// Whether the notifier has been told and has not come by yet.
-    told: AtomicBool,
-}
-
-/// So many subscribers are few: each costs a publisher no more than the notifier does.
+/// Up to this number of subscribers, waking them costs a publisher no more than telling the
+/// notifier.
 const FEW: usize = 2;
 
+/// The subscribers of one topic, and which of them wait.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    /// A slot for each subscriber, with its waker while it waits.
+    slots: Mutex<Slab<Option<Waker>>>,
+    /// Whether a subscriber may wait. Saves publishers the notifier when none does.
+    waiting: AtomicBool,
+    /// Whether the topic is in the notifier's queue.
+    queued: AtomicBool,
+}
+
 impl Waiters {
-    /// A place to wait at, to be given back with [`leave`](Self::leave).
-    pub(super) fn enter(&self) -> usize {
-        self.places().insert(None)
+    /// Takes a slot for a subscriber, which gives it back with [`leave`](Self::leave).
+    pub(crate) fn enter(&self) -> usize {
+        self.slots.lock().insert(None)
     }
 
-    /// Waits. The caller checks once more afterwards whether there is a reason to.
-    pub(super) fn wait(&self, place: usize, waker: &Waker) {
-        let mut places = self.places();
-        match &mut places[place] {
+    /// Registers a waker. The caller has to check once more afterwards whether it has to wait: an
+    /// append that came before does not wake it.
+    pub(crate) fn wait(&self, slot: usize, waker: &Waker) {
+        let mut slots = self.slots.lock();
+        match &mut slots[slot] {
             Some(waiting) => waiting.clone_from(waker),
             empty => *empty = Some(waker.clone()),
         }
         self.waiting.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn leave(&self, place: usize) {
-        let _waker = self.places().remove(place);
+    /// Gives a slot back.
+    pub(crate) fn leave(&self, slot: usize) {
+        // Dropped without the lock: it may drop a task, and that another subscriber.
+        let _waker = self.slots.lock().remove(slot);
     }
 
-    /// Wakes everyone who waits. No lock is held while waking.
+    /// Wakes every subscriber that waits. No lock is held while waking.
     fn wake(&self) {
-        self.told.store(false, Ordering::SeqCst);
+        self.queued.store(false, Ordering::SeqCst);
         self.waiting.store(false, Ordering::SeqCst);
-        let wakers: Vec<_> = self
-            .places()
-            .iter_mut()
-            .filter_map(|(_, w)| w.take())
-            .collect();
+        let mut slots = self.slots.lock();
+        let wakers: Vec<_> = slots.iter_mut().filter_map(|(_, w)| w.take()).collect();
+        drop(slots);
         wakers.into_iter().for_each(Waker::wake);
-    }
-
-    fn places(&self) -> std::sync::MutexGuard<'_, Slab<Option<Waker>>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The thread that wakes, and that tidies up now and then; it ends when this is dropped.
-pub(super) struct Notifier(Sender<Arc<Waiters>>);
+/// The thread that wakes subscribers. It also runs a task of the store now and then. It ends when
+/// this is dropped.
+pub(crate) struct Notifier(Sender<Arc<Waiters>>);
 
 impl Notifier {
+    /// Starts the thread, which runs `maintain` about once in each `period`.
+    ///
     /// # Panics
     ///
     /// When the operating system refuses to start a thread.
-    pub(super) fn start(every: Duration, mut tidy: impl FnMut() + Send + 'static) -> Self {
+    pub(crate) fn start(period: Duration, mut maintain: impl FnMut() + Send + 'static) -> Self {
         let (sender, receiver) = channel::<Arc<Waiters>>();
         thread::spawn(move || {
-            let mut tidied = Instant::now();
+            let mut maintained = Instant::now();
             loop {
-                match receiver.recv_timeout(every) {
+                match receiver.recv_timeout(period) {
                     Ok(waiters) => waiters.wake(),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
-                if tidied.elapsed() >= every {
-                    tidy();
-                    tidied = Instant::now();
+                if maintained.elapsed() >= period {
+                    maintain();
+                    maintained = Instant::now();
                 }
             }
         });
         Self(sender)
     }
 
-    /// Has those who wait woken, soon; or at once, on this thread, where that costs less: there are
-    /// only a few, and it is `quiet`, so that nothing would gather meanwhile.
-    pub(super) fn notify(&self, waiters: &Arc<Waiters>, quiet: bool) {
-        if quiet && waiters.waiting.load(Ordering::SeqCst) && waiters.places().len() <= FEW {
-            return waiters.wake();
+    /// Has the waiting subscribers of a topic woken, soon and on the notifier's thread.
+    ///
+    /// With `quiet`, when no other message is expected right now, a few subscribers are woken at
+    /// once and on this thread: there is nothing to gather.
+    pub(crate) fn notify(&self, waiters: &Arc<Waiters>, quiet: bool) {
+        if !waiters.waiting.load(Ordering::SeqCst) {
+            return;
         }
-        if waiters.waiting.load(Ordering::SeqCst) && !waiters.told.swap(true, Ordering::SeqCst) {
+        if quiet && waiters.slots.lock().len() <= FEW {
+            waiters.wake();
+        } else if !waiters.queued.swap(true, Ordering::SeqCst) {
             // The thread lives as long as the sender.
             let _ = self.0.send(waiters.clone());
         }

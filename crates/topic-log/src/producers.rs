@@ -1,94 +1,114 @@
-//! What a topic remembers of those who publish exactly once.
+//! What a topic remembers of the producers that publish exactly once.
 
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
-use super::{Error, Name, ProducerName, Sequence};
+use crate::append::Sequence;
+use crate::error::Error;
+use crate::name::{Name, ProducerName};
 
-/// The sequence numbers of each producer, of the most recently seen ones.
+/// The sequence numbers of the producers that were seen most recently.
 #[derive(Debug)]
-pub(super) struct Producers {
+pub(crate) struct Producers {
     known: LruCache<ProducerName, Known>,
     most: usize,
 }
 
-/// What a topic has of a producer: everything from `first` on and before `next`.
+/// The sequence numbers that a topic has of a producer: all from `first` on and before `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) first: u64,
-    pub(super) next: u64,
+pub(crate) struct Known {
+    pub(crate) first: u64,
+    pub(crate) next: u64,
+}
+
+/// What a batch with a sequence number means to a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// How many of its messages, the first ones, the topic has already.
+    pub(crate) duplicates: u64,
+    /// What the topic has of the producer once the batch is appended.
+    pub(crate) known: Known,
 }
 
 impl Producers {
-    pub(super) fn new(most: NonZeroUsize) -> Self {
+    /// Remembers at most so many producers.
+    pub(crate) fn new(most: NonZeroUsize) -> Self {
         Self {
-            // A bounded one would take all its memory at once.
+            // A bounded cache would allocate for all of them at once.
             known: LruCache::unbounded(),
             most: most.get(),
         }
     }
 
-    /// How many messages of a batch for `topic` are repetitions.
+    /// What the topic has of a producer.
+    pub(crate) fn get(&self, producer: &ProducerName) -> Option<Known> {
+        self.known.peek(producer).copied()
+    }
+
+    /// Checks a batch of `count` messages for `topic`.
     ///
     /// # Errors
     ///
     /// [`Error::Gap`] and [`Error::Forgotten`].
-    pub(super) fn repeated(
+    pub(crate) fn check(
         &self,
         topic: &Name,
         sequence: &Sequence,
         count: u64,
-    ) -> Result<u64, Error> {
-        let (topic, producer) = (topic.clone(), sequence.producer.clone());
+    ) -> Result<Checked, Error> {
         let got = sequence.first;
-        match self.known.peek(&producer) {
-            None => Ok(0),
-            Some(known) if got < known.first => Err(Error::Forgotten {
-                topic,
-                producer,
+        let next = got.saturating_add(count);
+        let Some(known) = self.get(&sequence.producer) else {
+            return Ok(Checked {
+                duplicates: 0,
+                known: Known { first: got, next },
+            });
+        };
+        if got < known.first {
+            return Err(Error::Forgotten {
+                topic: topic.clone(),
+                producer: sequence.producer.clone(),
                 first: known.first,
                 got,
-            }),
-            Some(known) if got > known.next => Err(Error::Gap {
-                topic,
-                producer,
+            });
+        }
+        if got > known.next {
+            return Err(Error::Gap {
+                topic: topic.clone(),
+                producer: sequence.producer.clone(),
                 expected: known.next,
                 got,
-            }),
-            Some(known) => Ok((known.next - got).min(count)),
+            });
         }
-    }
-
-    /// What the topic has of a producer once a batch has been appended.
-    pub(super) fn with(&self, sequence: &Sequence, count: u64) -> Known {
-        let next = sequence.first.saturating_add(count);
-        match self.known.peek(&sequence.producer) {
-            None => Known {
-                first: sequence.first,
-                next,
-            },
-            Some(known) => Known {
+        Ok(Checked {
+            duplicates: (known.next - got).min(count),
+            known: Known {
                 next: known.next.max(next),
-                ..*known
+                ..known
             },
-        }
+        })
     }
 
-    /// A producer has been seen; returns the one that is forgotten for it.
-    pub(super) fn seen(
+    /// Remembers what the topic has of a producer, which is the most recently seen one now. Returns
+    /// the producer that is forgotten for it.
+    pub(crate) fn remember(
         &mut self,
         producer: ProducerName,
         known: Known,
     ) -> Option<(ProducerName, Known)> {
         self.known.put(producer, known);
-        let forgotten = (self.known.len() > self.most).then(|| self.known.pop_lru());
-        forgotten.flatten()
+        if self.known.len() > self.most {
+            self.known.pop_lru()
+        } else {
+            None
+        }
     }
 
-    /// What the topic has of a producer.
-    pub(super) fn get(&self, producer: &ProducerName) -> Option<Known> {
-        self.known.peek(producer).copied()
+    /// Forgets all producers.
+    #[cfg(feature = "disk")]
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
     }
 }
 
@@ -101,25 +121,27 @@ mod tests {
         Sequence { producer, first }
     }
 
-    fn repeated(producers: &Producers, sequence: &Sequence, count: u64) -> Result<u64, Error> {
-        producers.repeated(&Name::new("t").unwrap(), sequence, count)
+    fn check(producers: &Producers, sequence: &Sequence, count: u64) -> Result<u64, Error> {
+        let checked = producers.check(&Name::new("t").unwrap(), sequence, count)?;
+        Ok(checked.duplicates)
     }
 
     fn append(producers: &mut Producers, sequence: Sequence, count: u64) {
-        let known = producers.with(&sequence, count);
-        producers.seen(sequence.producer, known);
+        let topic = Name::new("t").unwrap();
+        let checked = producers.check(&topic, &sequence, count).unwrap();
+        producers.remember(sequence.producer, checked.known);
     }
 
     #[test]
-    fn repetitions_are_counted_and_gaps_refused() {
+    fn duplicates_are_counted_and_gaps_refused() {
         let mut producers = Producers::new(NonZeroUsize::MIN);
         let a = |first| sequence("a", first);
-        let any = repeated(&producers, &a(7), 3);
-        assert_eq!(any, Ok(0), "any number of a new producer");
+        let any = check(&producers, &a(7), 3);
+        assert_eq!(any, Ok(0), "a new producer may begin at any number");
         append(&mut producers, a(7), 3);
-        assert_eq!(repeated(&producers, &a(10), 5), Ok(0));
-        assert_eq!(repeated(&producers, &a(8), 5), Ok(2));
-        assert_eq!(repeated(&producers, &a(7), 2), Ok(2));
+        assert_eq!(check(&producers, &a(10), 5), Ok(0));
+        assert_eq!(check(&producers, &a(8), 5), Ok(2));
+        assert_eq!(check(&producers, &a(7), 2), Ok(2));
         let gap = |r| {
             matches!(
                 r,
@@ -130,8 +152,8 @@ mod tests {
                 })
             )
         };
-        assert!(gap(repeated(&producers, &a(11), 5)));
-        let early = repeated(&producers, &a(6), 5);
+        assert!(gap(check(&producers, &a(11), 5)));
+        let early = check(&producers, &a(6), 5);
         assert!(matches!(
             early,
             Err(Error::Forgotten {
@@ -141,11 +163,11 @@ mod tests {
             })
         ));
         append(&mut producers, a(7), 1);
-        let still = gap(repeated(&producers, &a(11), 5));
-        assert!(still, "a repetition takes nothing back");
+        let still = gap(check(&producers, &a(11), 5));
+        assert!(still, "a duplicate does not lower the expected number");
 
         append(&mut producers, sequence("b", 0), 1);
-        let any = repeated(&producers, &a(11), 5);
-        assert_eq!(any, Ok(0), "the least recently seen is forgotten");
+        let any = check(&producers, &a(11), 5);
+        assert_eq!(any, Ok(0), "the least recently seen producer is forgotten");
     }
 }

@@ -1,47 +1,35 @@
-//! The topics of a store by their names.
+//! The topics of a store by name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Error, Limits, Name};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::name::Name;
+use crate::tail::HasTail;
 
-/// A topic as its store sees it.
-pub(super) trait Life {
-    /// Somebody uses it.
-    fn touch(&self);
+/// With fewer topics than this it is not worth looking for idle ones.
+const SWEEP_FROM: usize = 64;
 
-    /// Whether it is empty and has not been used for so long.
-    fn is_idle(&self, long: Duration) -> bool;
+/// How often all topics are looked at, at most: for idle ones at the limit, and for messages that
+/// are too old.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-    /// Ends its subscriptions.
-    fn close(&self);
-}
-
-/// All topics that there are.
+/// All topics of a store.
 #[derive(Debug)]
-pub(super) struct Registry<L> {
-    by_name: HashMap<Name, Arc<L>>,
-    /// Look for topics to drop when there are so many.
+pub(crate) struct Registry<T> {
+    by_name: HashMap<Name, Arc<T>>,
+    /// With this number of topics it is time to look for idle ones.
     sweep_at: usize,
-    /// When that was done last: at the limit every new name would ask for it.
+    /// When that was done last. At the limit each new name would ask for it.
     swept: Instant,
     closed: bool,
 }
 
-/// Not worth looking for idle topics among fewer.
-const SWEEP_FROM: usize = 64;
-
-/// How often all topics are looked at, at most: for idle ones at the limit, for expired messages.
-pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
-
-pub(super) fn lock<T>(registry: &Mutex<T>) -> MutexGuard<'_, T> {
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<L: Life> Registry<L> {
-    /// Those of `topics`, which may be more than the limit.
-    pub(super) fn new(topics: impl IntoIterator<Item = (Name, Arc<L>)>) -> Self {
+impl<T: HasTail> Registry<T> {
+    /// A registry of `topics`, which may be more than the limit.
+    pub(crate) fn new(topics: impl IntoIterator<Item = (Name, Arc<T>)>) -> Self {
         Self {
             by_name: topics.into_iter().collect(),
             sweep_at: SWEEP_FROM,
@@ -50,54 +38,62 @@ impl<L: Life> Registry<L> {
         }
     }
 
-    /// The topic of this name, for somebody who uses it; None where there is none.
-    pub(super) fn find(&self, name: &Name) -> Result<Option<Arc<L>>, Error> {
+    /// The topic of this name, which is in use from now on. `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub(crate) fn find(&self, name: &Name) -> Result<Option<Arc<T>>, Error> {
         if self.closed {
             return Err(Error::Closed);
         }
-        let log = self.by_name.get(name);
-        Ok(log.inspect(|log| log.touch()).cloned())
+        let topic = self.by_name.get(name);
+        Ok(topic.inspect(|topic| topic.tail().touch()).cloned())
     }
 
-    /// Makes room for one more topic by dropping those that are empty and that nobody publishes to
-    /// or follows; returns these.
-    pub(super) fn make_room(&mut self, limits: &Limits) -> Result<Vec<Arc<L>>, Error> {
+    /// Makes room for one more topic by dropping the idle ones, and returns these. A topic is idle
+    /// that is empty, that only the registry holds, and that has not been used for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when there is no room.
+    pub(crate) fn make_room(&mut self, limits: &Limits) -> Result<Vec<Arc<T>>, Error> {
         let count = self.by_name.len();
         let at_limit = count >= limits.topics && self.swept.elapsed() >= SWEEP_EVERY;
-        let dropped = match count >= self.sweep_at || at_limit {
-            true => self.sweep(limits.idle),
-            false => Vec::new(),
+        let dropped = if count >= self.sweep_at || at_limit {
+            self.sweep(limits.idle)
+        } else {
+            Vec::new()
         };
         if self.by_name.len() >= limits.topics {
-            let limit = limits.topics as u64;
             return Err(Error::Limit {
                 of: "topics",
-                limit,
+                limit: limits.topics as u64,
             });
         }
         Ok(dropped)
     }
 
-    fn sweep(&mut self, idle: Duration) -> Vec<Arc<L>> {
-        let unused = |log: &Arc<L>| Arc::strong_count(log) == 1 && log.is_idle(idle);
-        let dropped = self.by_name.extract_if(|_, log| unused(log));
-        let dropped = dropped.map(|(_, log)| log).collect();
+    fn sweep(&mut self, idle: Duration) -> Vec<Arc<T>> {
+        let unused = |topic: &Arc<T>| Arc::strong_count(topic) == 1 && topic.state().is_idle(idle);
+        let dropped = self.by_name.extract_if(|_, topic| unused(topic));
+        let dropped = dropped.map(|(_, topic)| topic).collect();
         self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
         self.swept = Instant::now();
         dropped
     }
 
-    pub(super) fn insert(&mut self, name: Name, log: Arc<L>) {
-        self.by_name.insert(name, log);
+    pub(crate) fn insert(&mut self, name: Name, topic: Arc<T>) {
+        self.by_name.insert(name, topic);
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<L>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<T>> {
         self.by_name.values()
     }
 
-    /// Ends all subscriptions; there are no topics from now on.
-    pub(super) fn close(&mut self) {
+    /// Ends all subscriptions. From now on there are no topics.
+    pub(crate) fn close(&mut self) {
         self.closed = true;
-        self.all().for_each(|log| log.close());
+        self.all().for_each(|topic| topic.tail().close());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 8 | the seal ([`seal`](super::seal)) |
+//! | 8 | the checksum ([`checksum`]) |
 //! | 8 | when they were received, in nanoseconds since 1970 |
 //! | 4 | how many messages: n |
 //! | 4 n | the length of each text |
@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::seal::{number, seal, unseal, Damaged, SEAL};
-use crate::{Message, Offset};
+use super::checksum::{self, number, Damaged};
+use crate::message::Message;
+use crate::offset::Offset;
 
 /// What the keys of blocks begin with.
 const BLOCK: u8 = b'b';
@@ -23,11 +24,11 @@ const BLOCK: u8 = b'b';
 /// A block is closed once it has so many bytes of text.
 const FULL: usize = 16 * 1024;
 
-const HEADER: usize = SEAL + 8 + 4;
+const HEADER: usize = checksum::LENGTH + 8 + 4;
 
 /// Where a block lies: which topic's, from which offset on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct BlockKey {
     pub(super) topic: u64,
     pub(super) first: Offset,
 }
@@ -39,7 +40,7 @@ pub(super) struct Block {
     pub(super) texts: VecDeque<Arc<str>>,
 }
 
-impl Place {
+impl BlockKey {
     /// In the order of the offsets.
     pub(super) fn key(self) -> [u8; 17] {
         let mut key = [BLOCK; 17];
@@ -73,10 +74,10 @@ pub(super) fn split(mut texts: &[Arc<str>]) -> impl Iterator<Item = &[Arc<str>]>
     })
 }
 
-pub(super) fn encode(place: Place, time: SystemTime, texts: &[Arc<str>]) -> Vec<u8> {
+pub(super) fn encode(place: BlockKey, time: SystemTime, texts: &[Arc<str>]) -> Vec<u8> {
     let bytes: usize = texts.iter().map(|text| 4 + text.len()).sum();
     let mut block = Vec::with_capacity(HEADER + bytes);
-    block.extend_from_slice(&[0; SEAL]);
+    block.extend_from_slice(&[0; checksum::LENGTH]);
     block.extend_from_slice(&nanos(time).to_be_bytes());
     // Each counts at least four towards FULL, and a text is shorter than 4 GiB: gRPC's lengths are.
     block.extend_from_slice(&(texts.len() as u32).to_be_bytes());
@@ -86,12 +87,12 @@ pub(super) fn encode(place: Place, time: SystemTime, texts: &[Arc<str>]) -> Vec<
     for text in texts {
         block.extend_from_slice(text.as_bytes());
     }
-    seal(&place.key(), block)
+    checksum::write(&place.key(), block)
 }
 
 /// The messages of a block from `offset` on; none where the block ends before it.
-pub(super) fn decode(place: Place, block: &[u8], offset: Offset) -> Result<Block, Damaged> {
-    let mut rest = unseal(&place.key(), block)?;
+pub(super) fn decode(place: BlockKey, block: &[u8], offset: Offset) -> Result<Block, Damaged> {
+    let mut rest = checksum::verify(&place.key(), block)?;
     let time = number(&mut rest)?;
     let (count, rest) = rest.split_first_chunk::<4>().ok_or(Damaged)?;
     let count = u32::from_be_bytes(*count) as usize;
@@ -131,7 +132,7 @@ pub(super) fn nanos(time: SystemTime) -> u64 {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place {
+    const KEY: BlockKey = BlockKey {
         topic: 3,
         first: 40,
     };
@@ -143,25 +144,25 @@ mod tests {
     #[test]
     fn what_is_written_is_read_from_any_offset() {
         let time = UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789);
-        let block = encode(PLACE, time, &texts());
+        let block = encode(KEY, time, &texts());
         for skip in 0..6 {
-            let read = decode(PLACE, &block, 40 + skip as u64).unwrap();
+            let read = decode(KEY, &block, 40 + skip as u64).unwrap();
             assert_eq!(read.time, time);
             assert_eq!(Vec::from(read.texts), texts()[skip.min(4)..]);
         }
-        assert_eq!(Place::of_key(&PLACE.key()), Ok(PLACE));
+        assert_eq!(BlockKey::of_key(&KEY.key()), Ok(KEY));
     }
 
     #[test]
     fn a_changed_block_or_one_in_another_place_is_damaged() {
-        let block = encode(PLACE, UNIX_EPOCH, &texts());
+        let block = encode(KEY, UNIX_EPOCH, &texts());
         for at in 0..block.len() {
             let mut changed = block.clone();
             changed[at] ^= 1;
-            assert!(decode(PLACE, &changed, 40).is_err(), "byte {at}");
-            assert!(decode(PLACE, &block[..at], 40).is_err(), "cut at {at}");
+            assert!(decode(KEY, &changed, 40).is_err(), "byte {at}");
+            assert!(decode(KEY, &block[..at], 40).is_err(), "cut at {at}");
         }
-        let elsewhere = Place { first: 41, ..PLACE };
+        let elsewhere = BlockKey { first: 41, ..KEY };
         assert!(decode(elsewhere, &block, 41).is_err());
     }
 

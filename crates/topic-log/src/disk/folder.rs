@@ -10,8 +10,6 @@
 //! `topics` comes into being in one step, with everything in it: where it is, nothing of it may be
 //! missing.
 
-use std::error::Error;
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -19,105 +17,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::engine::{Engine, Failure};
+use super::engine::Engine;
+use super::failure::Failure;
+use super::open_error::OpenError;
 
 /// What this program writes.
 const FORMAT: u32 = 1;
 
 /// How long a lock that is held is asked for again.
 const LOCKED_WITHIN: Duration = Duration::from_secs(1);
-
-/// Why topics on disk cannot be used. Its text names the file and what to do.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The folder, or a file in it, cannot be made, read or written.
-    Folder {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// Another process uses the folder.
-    InUse(PathBuf),
-    /// There are no topics in the folder.
-    Empty(PathBuf),
-    /// The format is none that this version knows.
-    Format {
-        /// The file that says so.
-        path: PathBuf,
-        /// What is in it.
-        found: String,
-    },
-    /// What is in the folder is not what was written.
-    Damaged {
-        /// The folder or file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// A thread cannot be started.
-    Thread(io::Error),
-    /// The engine cannot use its files.
-    Engine {
-        /// Its folder.
-        path: PathBuf,
-        /// What it said.
-        why: String,
-    },
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder { path, source } => write!(
-                f,
-                "topics cannot be kept in {}: {source}; let this user write there, or name another \
-                 folder with --data",
-                path.display()
-            ),
-            Self::InUse(path) => write!(
-                f,
-                "another process uses the topics in {}; stop it, or name another folder with --data",
-                path.display()
-            ),
-            Self::Empty(path) => write!(
-                f,
-                "there are no topics in {}; name the folder that a server was given with --data",
-                path.display()
-            ),
-            Self::Format { path, found } => write!(
-                f,
-                "{} says {found:?}, and this version knows format {FORMAT} only; use the version \
-                 that wrote it, or name another folder with --data",
-                path.display()
-            ),
-            Self::Damaged { path, why } => write!(
-                f,
-                "the topics in {} are damaged: {why}; put back a copy of the folder, or move it \
-                 away to begin anew",
-                path.display()
-            ),
-            Self::Thread(source) => {
-                write!(f, "no thread can be started for the topics: {source}")
-            }
-            Self::Engine { path, why } => write!(
-                f,
-                "the topics in {} cannot be opened: {why}; mend what it says and start again",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Folder { source, .. } | Self::Thread(source) => Some(source),
-            _ => None,
-        }
-    }
-}
 
 /// A folder that no other process uses.
 #[derive(Debug)]
@@ -244,6 +152,7 @@ impl Folder {
             false => Err(OpenError::Format {
                 path,
                 found: found.trim_end().to_owned(),
+                known: FORMAT,
             }),
         }
     }

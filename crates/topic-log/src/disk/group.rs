@@ -1,4 +1,7 @@
 //! What is written together: the batches of all publishers that wait, topic by topic.
+//!
+//! A group decides which batches are accepted and which offsets they get. It does not write: it
+//! knows nothing of the engine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,51 +9,64 @@ use std::time::SystemTime;
 
 use futures::channel::oneshot;
 
-use super::log::Log;
+use super::entry::{Entry, Forgotten};
 use super::record;
+use crate::append::{Appended, Sequence};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::name::ProducerName;
 use crate::producers::Known;
-use crate::{cost, Appended, Error, Limits, ProducerName, Retention, Sequence};
+use crate::retention::Retention;
+use crate::tail::HasTail;
 
-/// A batch, and who waits for it.
+/// A batch, and the publisher that waits for it.
 #[derive(Debug)]
 pub(super) struct Append {
-    pub(super) log: Arc<Log>,
+    pub(super) entry: Arc<Entry>,
     pub(super) batch: Vec<Arc<str>>,
     pub(super) sequence: Option<Sequence>,
     pub(super) reply: Reply,
 }
 
+/// Where a publisher gets its answer. It may have left.
 pub(super) type Reply = oneshot::Sender<Result<Appended, Error>>;
 
 impl Append {
-    /// Whoever has left is not told.
     pub(super) fn refuse(self, why: Error) {
         let _ = self.reply.send(Err(why));
     }
 
+    /// The bytes of the batch, as retention counts them.
     pub(super) fn bytes(&self) -> u64 {
-        self.batch.iter().map(|text| cost(text)).sum()
+        bytes(&self.batch)
     }
 }
 
-/// What becomes of one topic.
+fn bytes(texts: &[Arc<str>]) -> u64 {
+    texts.iter().map(|text| Message::retained_bytes(text)).sum()
+}
+
+/// What a group changes in one topic.
 #[derive(Debug)]
 pub(super) struct Change {
-    pub(super) log: Arc<Log>,
-    /// What it is afterwards.
+    pub(super) entry: Arc<Entry>,
+    /// What is stored of the topic afterwards.
     pub(super) record: record::Topic,
+    /// The messages that are appended.
     pub(super) texts: Vec<Arc<str>>,
+    /// What the topic has of the producers that published.
     pub(super) producers: Vec<(ProducerName, Known)>,
     /// Producers that the topic no longer remembers.
     pub(super) forgotten: Vec<ProducerName>,
 }
 
-/// Batches that are written in one step, or not at all.
+/// Batches that are written in one step, all or none.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) now: SystemTime,
     pub(super) changes: Vec<Change>,
-    /// The place of each topic in `changes`.
+    /// The index of each topic in `changes`.
     by_topic: HashMap<u64, usize>,
     pub(super) replies: Vec<(Reply, Appended)>,
 }
@@ -65,14 +81,14 @@ impl Group {
         }
     }
 
-    /// What becomes of a topic; nothing yet, if it is new in the group.
-    pub(super) fn change(&mut self, log: &Arc<Log>) -> &mut Change {
+    /// The change of a topic, which is empty if the topic is new in the group.
+    pub(super) fn change(&mut self, entry: &Arc<Entry>) -> &mut Change {
         let (now, changes) = (self.now, &mut self.changes);
-        let place = *self.by_topic.entry(log.id()).or_insert_with(|| {
-            let mut record = log.record(&log.state());
+        let index = *self.by_topic.entry(entry.id()).or_insert_with(|| {
+            let mut record = entry.record();
             record.latest_time = record.latest_time.max(now);
             changes.push(Change {
-                log: log.clone(),
+                entry: entry.clone(),
                 record,
                 texts: Vec::new(),
                 producers: Vec::new(),
@@ -80,13 +96,13 @@ impl Group {
             });
             changes.len() - 1
         });
-        &mut self.changes[place]
+        &mut self.changes[index]
     }
 
-    /// Takes in a batch, or refuses it. Gives it back when it has to wait for the next group,
-    /// because another of its producer is in this one.
+    /// Adds a batch, or refuses it. Returns the batch when it has to wait for the next group,
+    /// because another one of its producer is in this group.
     ///
-    /// `kept` is what all topics keep, counting the changes so far.
+    /// `kept` is the number of bytes that all topics keep, including the changes so far.
     pub(super) fn add(
         &mut self,
         append: Append,
@@ -94,7 +110,7 @@ impl Group {
         retention: &Retention,
         limits: &Limits,
     ) -> Option<Append> {
-        let change = self.change(&append.log);
+        let change = self.change(&append.entry);
         let producer = append.sequence.as_ref().map(|s| &s.producer);
         if producer.is_some_and(|p| change.producers.iter().any(|(other, _)| other == p)) {
             return Some(append);
@@ -108,16 +124,25 @@ impl Group {
 }
 
 impl Change {
-    /// Whether there is anything to write.
-    pub(super) fn is_one(&self) -> bool {
-        !(self.texts.is_empty() && self.producers.is_empty() && self.forgotten.is_empty())
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.producers.is_empty() && self.forgotten.is_empty()
     }
 
-    pub(super) fn forget(&mut self, producer: ProducerName, known: Known) {
+    /// The bytes of the messages that are appended, as retention counts them.
+    pub(super) fn bytes(&self) -> u64 {
+        bytes(&self.texts)
+    }
+
+    /// Removes a producer that the topic no longer remembers.
+    pub(super) fn forget(&mut self, forgotten: &Forgotten) {
+        let Forgotten {
+            producer, known, ..
+        } = forgotten;
         self.record.sequenced = self.record.sequenced.wrapping_sub(known.next);
-        // If it has just come back it is known anew.
-        if self.producers.iter().all(|(other, _)| *other != producer) {
-            self.forgotten.push(producer);
+        // A producer that has published again in this group is stored anew.
+        if self.producers.iter().all(|(other, _)| other != producer) {
+            self.forgotten.push(producer.clone());
         }
     }
 
@@ -130,18 +155,19 @@ impl Change {
     ) -> Result<Appended, Error> {
         let count = append.batch.len() as u64;
         let mut duplicates = 0;
-        let mut known = None;
+        let mut published = None;
         if let Some(sequence) = &append.sequence {
-            let producer = &sequence.producer;
-            let producers = &append.log.state().producers;
-            duplicates = producers.repeated(&self.record.name, sequence, count)?;
-            let before = producers.get(producer).map_or(0, |known| known.next);
-            known = Some((producer.clone(), producers.with(sequence, count), before));
+            let producers = &append.entry.tail().lock().producers;
+            let checked = producers.check(&self.record.name, sequence, count)?;
+            let before = producers.get(&sequence.producer);
+            let before = before.map_or(0, |known| known.next);
+            duplicates = checked.duplicates;
+            published = Some((sequence.producer.clone(), checked.known, before));
         }
-        // No more than `count`, which came from a length.
+        // Not more than `count`, which is a length.
         let fresh = &append.batch[duplicates as usize..];
-        let bytes = fresh.iter().map(|text| cost(text)).sum::<u64>();
-        // What the topic itself gives up for the batch.
+        let bytes = bytes(fresh);
+        // What the topic drops for the batch.
         let beyond = |kept: u64| kept.saturating_sub(retention.bytes);
         let freed = beyond(self.record.bytes + bytes) - beyond(self.record.bytes);
         if *kept + bytes > limits.bytes.saturating_add(freed) {
@@ -156,9 +182,9 @@ impl Change {
         self.record.bounds.next += stored;
         self.record.bytes += bytes;
         self.texts.extend_from_slice(fresh);
-        if let Some((producer, known, before)) = known {
-            let sequenced = known.next.wrapping_sub(before);
-            self.record.sequenced = self.record.sequenced.wrapping_add(sequenced);
+        if let Some((producer, known, before)) = published {
+            let added = known.next.wrapping_sub(before);
+            self.record.sequenced = self.record.sequenced.wrapping_add(added);
             self.producers.push((producer, known));
         }
         Ok(Appended {

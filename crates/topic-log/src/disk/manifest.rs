@@ -17,7 +17,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::engine::Failure;
+use super::failure::Failure;
 use super::journal::journals;
 
 /// fjall's own tree, and ours.

@@ -1,112 +1,132 @@
-//! All topics on disk, in one folder of one server.
+//! Topics on disk, in one folder.
 //!
-//! # What is promised
+//! # Promises
 //!
-//! A message that was acknowledged or told to a subscriber is there after the process is killed,
-//! once, at its offset; with [`Durability::Synced`] also after the machine has lost power. So are
-//! the sequence numbers of producers and the epochs of topics. What retention has dropped may be
-//! there again after a power failure, until it is dropped again.
+//! A message that was acknowledged or delivered is there after the process is killed, once, at its
+//! offset; with [`Durability::Synced`] also after the machine has lost power. The same holds for
+//! the sequence numbers of producers and for the epochs of topics. Messages that retention has
+//! dropped may be there again after a power failure, until they are dropped again.
 //!
-//! # How
+//! # Layers
+//!
+//! From bottom to top; no file knows one that is above it.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`folder`] | whose folder it is, and in which format |
-//! | [`engine`] | the storage engine: nothing else knows which it is |
-//! | [`manifest`], [`journal`] | what is checked, and mended, before the engine opens its files |
-//! | [`block`], [`record`], [`seal`] | what is stored, byte by byte |
-//! | [`writer`], [`group`] | one thread that writes for everyone, a group at a time |
-//! | [`retention`], [`reclaim`] | what is no longer kept, and its disk space |
-//! | [`stored`] | what is loaded when a folder is opened, or opened again after a failure |
-//! | [`log`], [`cursor`], [`recent`] | a topic: its bounds, its subscribers, its last messages in memory |
-//! | [`hub`] | what all topics share, and the threads that read |
-//! | [`list`], [`copy`] | what is in a folder that no server uses |
+//! | [`checksum`], [`block`], [`record`] | what is stored, byte by byte |
+//! | [`failure`], [`open_error`], [`settings`] | why something does not work, and what the user decides |
+//! | [`journal`], [`manifest`], [`snapshot`] | what is checked and mended before the engine opens its files |
+//! | [`engine`] | the storage engine; nothing else knows which one it is |
+//! | [`folder`], [`summary`] | the folder, its lock and format; what is in a folder that no store uses |
+//! | [`shared_engine`], [`readers`] | the engine as all threads share it, and the threads that read |
+//! | [`entry`] | what there is of one topic |
+//! | [`group`] | which batches are accepted, and what they change |
+//! | [`oldest`], [`memory_budget`], [`loaded`], [`reclaim`] | retention, what is in memory, what is loaded, disk space |
+//! | [`work`], [`writer`] | the thread that writes for all publishers, a group at a time |
+//! | [`disk_topic`] | the handle of a topic |
 //!
-//! `docs/storage.md` says why this engine, and what it was measured at.
+//! `docs/storage.md` in the repository says why it is this engine, and how fast it is.
 
 mod block;
-mod copy;
-mod cursor;
+mod checksum;
+mod disk_topic;
 mod engine;
+mod entry;
+mod failure;
 mod folder;
 mod group;
-mod hub;
 mod journal;
-mod list;
-mod log;
+mod loaded;
 mod manifest;
-mod recent;
+mod memory_budget;
+mod oldest;
+mod open_error;
+mod readers;
 mod reclaim;
 mod record;
-mod retention;
-mod seal;
-mod stored;
+mod settings;
+mod shared_engine;
+mod snapshot;
+mod summary;
+mod work;
 mod writer;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, RwLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use futures::executor::ThreadPool;
+use parking_lot::Mutex;
 
-pub use self::folder::OpenError;
-pub use self::list::{list, Listed};
+pub use self::open_error::OpenError;
+pub use self::settings::Durability;
+pub use self::summary::TopicSummary;
 
-use self::engine::{Engine, Failure};
+use self::disk_topic::{DiskTopic, Shared};
+use self::engine::Engine;
+use self::entry::Entry;
+use self::failure::Failure;
 use self::folder::Folder;
-use self::hub::Hub;
-use self::log::Log;
-use self::stored::Stored;
-use self::writer::{Work, Writer};
-use super::identity::Identity;
-use super::notifier::Notifier;
-use super::registry::{lock, Registry, SWEEP_EVERY};
-use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
+use self::loaded::Loaded;
+use self::readers::Readers;
+use self::settings::Settings;
+use self::shared_engine::SharedEngine;
+use self::work::Work;
+use self::writer::Writer;
 use crate::catch_panic::catch_panic;
-
-/// Threads that read what is not in memory.
-const READERS: usize = 2;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::name::Name;
+use crate::notifier::Notifier;
+use crate::offset::Epoch;
+use crate::registry::{Registry, SWEEP_EVERY};
+use crate::retention::Retention;
+use crate::store::{Store, Topic};
+use crate::tail::HasTail;
 
 /// How long closing waits for the engine, which may be merging files.
 const ENGINE_CLOSED_WITHIN: Duration = Duration::from_millis(500);
 
-/// What has to be safe before a publisher is answered and a subscriber told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The message is on the disk: nothing is lost when the machine loses power.
-    Synced,
-    /// The message is with the operating system, and on the disk within this time: so much may be
-    /// lost when the machine loses power or its kernel stops, and nothing when the process does.
-    Within(Duration),
-}
-
 /// The store that keeps topics in a folder.
+///
+/// It runs one thread that writes, two that read, and one that wakes subscribers. Dropping the store
+/// closes it.
 pub struct Disk {
-    hub: Arc<Hub>,
-    topics: Arc<Mutex<Registry<Log>>>,
+    limits: Limits,
+    notifier: Arc<Notifier>,
+    shared: Arc<Shared>,
+    topics: Arc<Mutex<Registry<Entry>>>,
     next: Mutex<Next>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Unlocked last.
+    /// Dropped last, which unlocks it.
     _folder: Arc<Folder>,
 }
 
-/// Of the topic that is made next.
+/// What the next new topic gets.
 struct Next {
     id: u64,
-    /// Higher than that of any topic that had a message and is no more. A topic that never had one
-    /// may get its epoch again: no offset of it means anything.
+    /// Higher than the epoch of any topic that had a message and was dropped. The epoch of a topic
+    /// that never had one may be used again, because no offset of it means anything.
     epoch: u64,
 }
 
 impl Disk {
-    /// The topics in `dir`, which comes into being if it is not there.
+    /// Opens the topics in `dir`. The folder is created if it does not exist; only its owner may
+    /// enter it then.
+    ///
+    /// `retention` and `limits` may differ from those of an earlier store. A topic that has too much
+    /// for a lower retention drops it within seconds.
     ///
     /// # Errors
     ///
     /// See [`OpenError`].
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses to start the thread that wakes subscribers.
     pub fn open(
         dir: &Path,
         durability: Durability,
@@ -115,72 +135,76 @@ impl Disk {
     ) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(dir)?);
         let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {
-            let stored = Stored::load(&engine)?;
-            Ok((Arc::new(engine), stored))
+            let loaded = Loaded::load(&engine)?;
+            Ok((Arc::new(engine), loaded))
         });
-        let (engine, stored) = opened.map_err(|why| folder.not_opened(why))?;
-        ::log::info!("topics in {}: {stored}", dir.display());
-        let started = |source| OpenError::Thread(source);
-        let readers = ThreadPool::builder()
-            .pool_size(READERS)
-            .name_prefix("topics-read-")
-            .create()
-            .map_err(started)?;
-        let (sender, work) = channel();
-        let notifier = Notifier::start(SWEEP_EVERY, || {});
-        let hub = Arc::new(Hub {
-            dir: dir.to_owned(),
-            store: folder.store(),
-            folder: Arc::downgrade(&folder),
-            retention,
-            limits,
-            notifier,
-            engine: RwLock::new(Ok(engine)),
-            readers,
-            writer: sender,
-        });
+        let (engine, loaded) = opened.map_err(|why| folder.not_opened(why))?;
+        log::info!("topics in {}: {loaded}", dir.display());
+        let notifier = Arc::new(Notifier::start(SWEEP_EVERY, || {}));
         let mut forgotten = Vec::new();
-        let topics = stored.topics.iter().map(|(id, record)| {
-            let log = Log::stored(record.clone(), *id, hub.clone());
-            forgotten.extend(stored.remember(*id, &log));
-            (record.name.clone(), log)
+        let entries = loaded.topics.iter().map(|(id, record)| {
+            let name = record.name.clone();
+            let entry = Entry::stored(record.clone(), *id, limits.producers, notifier.clone());
+            let entry = Arc::new(entry);
+            forgotten.extend(loaded.remember(&entry));
+            (name, entry)
         });
-        let topics = Arc::new(Mutex::new(Registry::new(topics)));
+        let topics = Arc::new(Mutex::new(Registry::new(entries)));
+        let shared_engine = Arc::new(SharedEngine::new(dir, &folder, engine.clone()));
+        let (sender, work) = channel();
         let writer = Writer::new(
-            hub.clone(),
+            shared_engine.clone(),
+            engine,
             work,
             Arc::downgrade(&topics),
-            durability,
-            &stored,
+            Settings {
+                durability,
+                retention,
+                limits,
+            },
+            &loaded,
             forgotten,
         );
-        let writer = std::thread::Builder::new()
+        let shared = Shared {
+            readers: Readers::start(shared_engine.clone()).map_err(OpenError::Thread)?,
+            engine: shared_engine.clone(),
+            writer: sender,
+        };
+        let writer = thread::Builder::new()
             .name("topics-write".to_owned())
-            .spawn({
-                let hub = hub.clone();
-                move || run(writer, &hub)
-            })
-            .map_err(started)?;
+            .spawn(move || run(writer, &shared_engine))
+            .map_err(OpenError::Thread)?;
         Ok(Self {
-            hub,
+            limits,
+            notifier,
+            shared: Arc::new(shared),
             topics,
             next: Mutex::new(Next {
-                id: stored.next_id(),
-                epoch: stored.epoch,
+                id: loaded.next_id(),
+                epoch: loaded.epoch,
             }),
             writer: Mutex::new(Some(writer)),
             _folder: folder,
         })
     }
 
-    /// Whoever still holds a topic must not keep the files. Everything is safe by now: a server that
-    /// stops need not wait for the engine to merge its files.
+    /// The topics in `dir`, by name. Nothing in the folder changes. No store may use it.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn list(dir: &Path) -> Result<Vec<TopicSummary>, OpenError> {
+        summary::list(dir)
+    }
+
+    /// Closes the engine, also for topics that are still held. Everything is durable by now, and so
+    /// nothing is lost when the process ends before the engine has merged its files.
     fn close_engine(&self) {
-        let engine = self.hub.engine();
+        let engine = self.shared.engine.get();
         let closed = Failure::Unusable("they are closed".to_owned());
-        self.hub.set_engine(Err(closed));
+        self.shared.engine.set(Err(closed));
         let (done, closed) = channel::<()>();
-        let _ = std::thread::Builder::new()
+        let _ = thread::Builder::new()
             .name("topics-close".to_owned())
             .spawn(move || {
                 drop(engine);
@@ -190,45 +214,46 @@ impl Disk {
     }
 }
 
-/// Has publishers refused when the writer panics, which is a mistake of ours.
-fn run(writer: Writer, hub: &Hub) {
+/// Runs the writer. Has publishers refused when it panics, which is a bug.
+fn run(writer: Writer, engine: &SharedEngine) {
     if let Err(why) = catch_panic(|| writer.run()) {
-        let why =
-            format!("the thread that writes has panicked: {why}; the server has to be restarted");
-        ::log::error!("topics in {}: {why}", hub.dir.display());
-        hub.set_engine(Err(Failure::Unusable(why)));
+        let why = format!("the thread that writes has panicked: {why}; open the store again");
+        log::error!("topics in {}: {why}", engine.dir().display());
+        engine.set(Err(Failure::Unusable(why)));
     }
 }
 
 impl Store for Disk {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = lock(&self.topics);
-        if let Some(log) = topics.find(name)? {
-            return Ok(log);
+        let mut topics = self.topics.lock();
+        let handle = |entry| Arc::new(DiskTopic::new(entry, self.shared.clone()));
+        if let Some(entry) = topics.find(name)? {
+            return Ok(handle(entry));
         }
-        let mut next = lock(&self.next);
-        for log in topics.make_room(&self.hub.limits)? {
-            // Of one without messages nothing is stored.
-            if log.bounds().next > 0 {
+        let mut next = self.next.lock();
+        for entry in topics.make_room(&self.limits)? {
+            // Nothing is stored of a topic that never had a message.
+            if entry.tail().lock().bounds.next > 0 {
                 next.epoch += 1;
-                self.hub.work(Work::Remove(log, next.epoch));
+                self.shared.hand_over(Work::Remove(entry, next.epoch));
             }
         }
         let identity = Identity {
             name: name.clone(),
             epoch: Epoch(next.epoch),
         };
-        let log = Log::new(identity, next.id, self.hub.clone());
+        let (producers, notifier) = (self.limits.producers, self.notifier.clone());
+        let entry = Arc::new(Entry::new(identity, next.id, producers, notifier));
         next.id += 1;
-        topics.insert(name.clone(), log.clone());
-        Ok(log)
+        topics.insert(name.clone(), entry.clone());
+        Ok(handle(entry))
     }
 
     fn close(&self) {
-        lock(&self.topics).close();
-        self.hub.work(Work::Stop);
-        if let Some(writer) = lock(&self.writer).take() {
-            // It has contained its panics.
+        self.topics.lock().close();
+        self.shared.hand_over(Work::Stop);
+        if let Some(writer) = self.writer.lock().take() {
+            // It does not panic: its panics are caught.
             let _ = writer.join();
             self.close_engine();
         }
@@ -244,7 +269,8 @@ impl Drop for Disk {
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk")
-            .field("hub", &self.hub)
+            .field("limits", &self.limits)
+            .field("shared", &self.shared)
             .finish_non_exhaustive()
     }
 }

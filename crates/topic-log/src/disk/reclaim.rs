@@ -1,7 +1,7 @@
-//! Gives the disk space of messages that are no longer kept back to the system.
+//! Gives the disk space of messages that are no longer kept back to the file system.
 //!
-//! While messages come the engine does that by itself, as it merges its files. When none come it
-//! merges nothing: then it is told to, on a thread of its own.
+//! While messages are published, the engine does that by itself as it merges its files. While none
+//! are, it merges nothing, and has to be asked. The merge runs on a thread of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -9,16 +9,17 @@ use std::thread;
 
 use super::engine::Engine;
 
-/// Less than this is not worth it.
+/// It is not worth merging everything for less than this.
 const WORTH_BYTES: u64 = 32 * 1024 * 1024;
 
-/// With more than this since the last look the engine merges enough by itself.
+/// When more than this was appended since the last look, the engine merges enough by itself.
 const QUIET_BYTES: u64 = 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Reclaim {
-    /// What has been dropped since the last time, and appended since the last look.
+    /// The bytes that were dropped since the last merge.
     dropped: u64,
+    /// The bytes that were appended since the last look.
     appended: u64,
     running: Arc<AtomicBool>,
 }
@@ -29,7 +30,8 @@ impl Reclaim {
         self.dropped += dropped;
     }
 
-    /// Begins, when there is more to give back than is `kept`, and little else to do.
+    /// Starts a merge when there is more to give back than the topics keep (`kept`, in bytes), and
+    /// little else to do.
     pub(super) fn look(&mut self, engine: &Arc<Engine>, kept: u64) {
         let quiet = std::mem::take(&mut self.appended) < QUIET_BYTES;
         let worth = self.dropped >= WORTH_BYTES.max(kept);
@@ -38,16 +40,16 @@ impl Reclaim {
         }
         self.dropped = 0;
         let (engine, running) = (engine.clone(), self.running.clone());
-        let begun = thread::Builder::new()
+        let started = thread::Builder::new()
             .name("topics-reclaim".to_owned())
             .spawn(move || {
                 if let Err(why) = engine.reclaim() {
-                    log::warn!("disk space of old messages was not given back: {why}");
+                    log::warn!("the disk space of old messages was not given back: {why}");
                 }
                 running.store(false, Ordering::SeqCst);
             });
-        if let Err(e) = begun {
-            log::warn!("disk space of old messages is not given back: no thread: {e}");
+        if let Err(e) = started {
+            log::warn!("the disk space of old messages is not given back: no thread: {e}");
             self.running.store(false, Ordering::SeqCst);
         }
     }

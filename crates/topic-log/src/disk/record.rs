@@ -4,16 +4,17 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::block::nanos;
-use super::seal::{number, seal, unseal, Damaged, SEAL};
+use super::checksum::{self, number, Damaged};
+use crate::name::{Name, ProducerName};
+use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::Known;
-use crate::{Bounds, Epoch, Name, Offset, ProducerName};
 
 /// What the keys of topics begin with.
 pub(super) const TOPIC: u8 = b't';
 /// What the keys of producers begin with.
 pub(super) const PRODUCER: u8 = b'p';
 
-/// Of a topic. Its key is [`TOPIC`] and the topic's id; its value the seal, the numbers in their
+/// Of a topic. Its key is [`TOPIC`] and the topic's id; its value is the checksum, the numbers in their
 /// order here, and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Topic {
@@ -33,7 +34,7 @@ pub(super) struct Topic {
 }
 
 /// Of a producer. Its key is [`PRODUCER`], the topic's id and the producer's name; its value the
-/// seal and these.
+/// checksum and these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Producer {
     pub(super) known: Known,
@@ -60,7 +61,7 @@ impl Topic {
     }
 
     pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, Self), Damaged> {
-        let mut rest = unseal(key, value)?;
+        let mut rest = checksum::verify(key, value)?;
         let record = Self {
             epoch: Epoch(number(&mut rest)?),
             bounds: Bounds {
@@ -100,7 +101,7 @@ impl Producer {
     }
 
     pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, ProducerName, Self), Damaged> {
-        let mut rest = unseal(key, value)?;
+        let mut rest = checksum::verify(key, value)?;
         let known = Known {
             first: number(&mut rest)?,
             next: number(&mut rest)?,
@@ -119,7 +120,7 @@ pub(super) fn encode_epoch(key: &[u8], epoch: u64) -> Vec<u8> {
 }
 
 pub(super) fn epoch(key: &[u8], value: &[u8]) -> Result<u64, Damaged> {
-    number(&mut unseal(key, value)?)
+    number(&mut checksum::verify(key, value)?)
 }
 
 fn prefixed(prefix: u8, id: u64) -> [u8; 9] {
@@ -133,10 +134,10 @@ fn without_prefix(key: &[u8]) -> Result<&[u8], Damaged> {
 }
 
 fn encode(key: &[u8], numbers: &[u64], name: &str) -> Vec<u8> {
-    let mut value = vec![0; SEAL];
+    let mut value = vec![0; checksum::LENGTH];
     value.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
     value.extend_from_slice(name.as_bytes());
-    seal(key, value)
+    checksum::write(key, value)
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Damaged> {

@@ -1,43 +1,45 @@
-//! All topics in memory. They are gone when the process is.
+//! Topics in memory.
 
-mod log;
+mod kept_bytes;
+mod memory_topic;
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::log::Log;
-use super::identity::Identity;
-use super::notifier::Notifier;
-use super::registry::{lock, Registry, SWEEP_EVERY};
-use super::{Epoch, Error, Limits, Name, Retention, Store, Topic};
+use parking_lot::Mutex;
 
-/// The store that keeps topics in memory.
+use self::kept_bytes::KeptBytes;
+use self::memory_topic::MemoryTopic;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::name::Name;
+use crate::notifier::Notifier;
+use crate::offset::Epoch;
+use crate::registry::{Registry, SWEEP_EVERY};
+use crate::retention::Retention;
+use crate::store::{Store, Topic};
+
+/// The store that keeps topics in memory. They end with the process.
 pub struct Memory {
-    shared: Arc<Shared>,
+    retention: Retention,
+    limits: Limits,
+    notifier: Arc<Notifier>,
+    kept: Arc<KeptBytes>,
     topics: Arc<Mutex<Topics>>,
 }
 
-/// What every topic knows of the store.
-#[derive(Debug)]
-struct Shared {
-    retention: Retention,
-    limits: Limits,
-    notifier: Notifier,
-    /// What all topics keep.
-    bytes: AtomicU64,
-}
-
 struct Topics {
-    registry: Registry<Log>,
-    /// Of the topic that is made next. Starts at the time in nanoseconds, so that another process
-    /// never lives the same epoch.
+    registry: Registry<MemoryTopic>,
+    /// The epoch of the last topic that was created. It begins at the time in nanoseconds, so that
+    /// two processes never use the same epoch.
     epoch: u64,
 }
 
 impl Memory {
-    /// A store without topics, with a thread that wakes subscribers.
+    /// An empty store. It starts one thread, which wakes subscribers and drops messages that are
+    /// too old.
     ///
     /// # Panics
     ///
@@ -53,17 +55,15 @@ impl Memory {
         let all = Arc::downgrade(&topics);
         let expire = move || {
             if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
-                let topics = lock(&topics);
-                topics.registry.all().for_each(|log| log.expire_now());
+                let topics = topics.lock();
+                topics.registry.all().for_each(|topic| topic.expire());
             }
         };
         Self {
-            shared: Arc::new(Shared {
-                retention,
-                limits,
-                notifier: Notifier::start(SWEEP_EVERY, expire),
-                bytes: AtomicU64::new(0),
-            }),
+            retention,
+            limits,
+            notifier: Arc::new(Notifier::start(SWEEP_EVERY, expire)),
+            kept: Arc::new(KeptBytes::new(limits.bytes)),
             topics,
         }
     }
@@ -71,30 +71,38 @@ impl Memory {
 
 impl Store for Memory {
     fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = lock(&self.topics);
-        if let Some(log) = topics.registry.find(name)? {
-            return Ok(log);
+        let mut topics = self.topics.lock();
+        if let Some(topic) = topics.registry.find(name)? {
+            return Ok(topic);
         }
-        drop(topics.registry.make_room(&self.shared.limits)?);
+        drop(topics.registry.make_room(&self.limits)?);
         topics.epoch += 1;
         let identity = Identity {
             name: name.clone(),
             epoch: Epoch(topics.epoch),
         };
-        let log = Arc::new(Log::new(identity, self.shared.clone()));
-        topics.registry.insert(name.clone(), log.clone());
-        Ok(log)
+        let topic = Arc::new(MemoryTopic::new(
+            identity,
+            self.limits.producers,
+            self.retention,
+            self.kept.clone(),
+            self.notifier.clone(),
+        ));
+        topics.registry.insert(name.clone(), topic.clone());
+        Ok(topic)
     }
 
     fn close(&self) {
-        lock(&self.topics).registry.close();
+        self.topics.lock().registry.close();
     }
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory")
-            .field("shared", &self.shared)
+            .field("retention", &self.retention)
+            .field("limits", &self.limits)
+            .field("kept", &self.kept)
             .finish_non_exhaustive()
     }
 }

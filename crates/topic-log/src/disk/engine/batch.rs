@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use fjall::OwnedWriteBatch;
 
-use super::{guarded, key, place_of, Engine, Failure, EPOCH};
-use crate::disk::block::{self, Place};
+use super::{guarded, key, place_of, Engine, EPOCH};
+use crate::disk::block::{self, BlockKey};
+use crate::disk::failure::Failure;
 use crate::disk::record;
+use crate::name::ProducerName;
+use crate::offset::{Bounds, Offset};
 use crate::producers::Known;
-use crate::{Bounds, Offset, ProducerName};
 
 /// So many blocks of a topic are removed together.
 const TRIM_BLOCKS: usize = 10_000;
@@ -29,7 +31,7 @@ impl Batch<'_> {
     ) {
         let mut first = record.bounds.next - texts.len() as u64;
         for texts in block::split(texts) {
-            let place = Place { topic, first };
+            let place = BlockKey { topic, first };
             let block = block::encode(place, record.latest_time, texts);
             self.batch.insert(&self.engine.tree, place.key(), block);
             first += texts.len() as u64;
@@ -83,7 +85,7 @@ impl Batch<'_> {
         for place in places {
             // The one before it ends where this begins.
             if let Some(before) = held.replace(place) {
-                self.batch.remove(&self.engine.tree, Place::key(before));
+                self.batch.remove(&self.engine.tree, BlockKey::key(before));
                 stored_from = place.first;
             }
         }
@@ -120,7 +122,7 @@ impl Batch<'_> {
         from: Offset,
         to: Offset,
         most: usize,
-    ) -> Result<Vec<Place>, Failure> {
+    ) -> Result<Vec<BlockKey>, Failure> {
         guarded(|| {
             let keys = self.engine.tree.range(key(topic, from)..=key(topic, to));
             let places = keys.take(most).map(|entry| place_of(&entry.key()?));

@@ -10,7 +10,6 @@ mod batch;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,13 +17,16 @@ use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use self::batch::Batch;
-use super::block::{self, nanos, Place};
-use super::copy::copy;
+use super::block::{self, nanos, BlockKey};
+use super::checksum::Damaged;
+use super::failure::Failure;
 use super::journal::cut_last_batch;
-use super::seal::Damaged;
+use super::snapshot::snapshot;
 use super::{manifest, record};
 use crate::catch_panic::catch_panic;
-use crate::{cost, Bounds, Message, Offset, ProducerName};
+use crate::message::Message;
+use crate::name::ProducerName;
+use crate::offset::{Bounds, Offset};
 
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -49,17 +51,6 @@ const EPOCH: &[u8] = b"s/epoch";
 
 /// A key that is written only to have something to write.
 const RECLAIMED: &[u8] = b"s/reclaimed";
-
-/// Why the engine did not do what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// It cannot read or write now, and this is why.
-    Unusable(String),
-    /// What is there is not what was written, and this is how.
-    Damaged(String),
-    /// Its files are not free yet: this process has had them open before.
-    StillOpen,
-}
 
 pub(super) struct Engine {
     database: Database,
@@ -92,7 +83,7 @@ impl Engine {
     /// Opens files whose journal fjall does not: where that is because of its last batch, a power
     /// failure has torn it, and nobody was told of it.
     fn without_torn_batch(store: &Path, why: &dyn fmt::Debug) -> Result<Self, Failure> {
-        let tried = copy(store)?;
+        let tried = snapshot(store)?;
         cut_last_batch(tried.path())?;
         if Self::opened(tried.path()).is_err() {
             let why = format!("its journal is not what was written: {why:?}");
@@ -123,7 +114,7 @@ impl Engine {
         look: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         manifest::check(store)?;
-        let copy = copy(store).map_err(|e| {
+        let copy = snapshot(store).map_err(|e| {
             let folder = std::env::temp_dir();
             let folder = folder.display();
             Failure::Unusable(format!(
@@ -205,7 +196,7 @@ impl Engine {
                         messages.extend(block.messages());
                         expected = offset + messages.len() as u64;
                         let read = messages.range(before..);
-                        bytes += read.map(|m| cost(&m.data)).sum::<u64>();
+                        bytes += read.map(|m| Message::retained_bytes(&m.data)).sum::<u64>();
                     }
                     // What is before it can be told; who reads on is told of it.
                     Err(_) if !messages.is_empty() => break,
@@ -274,7 +265,7 @@ impl Engine {
         topic: u64,
         offset: Offset,
         next: Offset,
-    ) -> Result<impl Iterator<Item = Result<(Place, fjall::Slice), Failure>>, Failure> {
+    ) -> Result<impl Iterator<Item = Result<(BlockKey, fjall::Slice), Failure>>, Failure> {
         let wanted = key(topic, offset);
         // Looking for a block that begins there costs less than looking backwards.
         let first = match self.tree.contains_key(wanted)? {
@@ -352,11 +343,11 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 
 /// The key of a block of this topic that begins at `first`.
 fn key(topic: u64, first: Offset) -> [u8; 17] {
-    Place { topic, first }.key()
+    BlockKey { topic, first }.key()
 }
 
-fn place_of(key: &[u8]) -> Result<Place, Failure> {
-    Place::of_key(key).map_err(|Damaged| damaged("a key"))
+fn place_of(key: &[u8]) -> Result<BlockKey, Failure> {
+    BlockKey::of_key(key).map_err(|Damaged| damaged("a key"))
 }
 
 /// Other than that of any folder that was made before.
@@ -375,29 +366,6 @@ impl From<fjall::Error> for Failure {
             fjall::Error::Poisoned => Self::Unusable("an earlier write has failed".to_owned()),
             fjall::Error::Locked => Self::StillOpen,
             e => Self::Damaged(e.to_string()),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(e: io::Error) -> Self {
-        match e.kind() {
-            io::ErrorKind::NotFound
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput => {
-                Self::Damaged(format!("a file is cut or missing: {e}"))
-            }
-            _ => Self::Unusable(e.to_string()),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unusable(why) | Self::Damaged(why) => f.write_str(why),
-            Self::StillOpen => f.write_str("its files are still being read or merged"),
         }
     }
 }

@@ -1,117 +1,93 @@
-//! The thread that writes: it gathers what publishers have for it, writes that in one step, and
-//! answers them all.
+//! The thread that writes. It gathers the batches that publishers have handed over, writes them in
+//! one step, delivers the messages and answers the publishers.
 //!
-//! While one group is being synced the next gathers, so that one sync serves whoever waits for it.
-//! A message is visible, and its publisher answered, once it is as safe as [`Durability`] says; the
-//! messages of a group and the sequence numbers of their producers become durable together or not
-//! at all.
+//! While one group is being synced, the next gathers, so that one sync serves all publishers that
+//! wait. A message is delivered, and its publisher answered, once it is as durable as
+//! [`Durability`] says. The messages of a group and the sequence numbers of their producers become
+//! durable together or not at all.
 //!
-//! When writing fails the engine is closed, because what it holds of the failed group is unknown.
-//! Publishers are refused until it has been opened anew, which is tried every second; then the
-//! topics are what the engine says, which is at least what was acknowledged.
+//! When a write fails, the engine is closed, because what it has of the failed group is unknown.
+//! Publishers are refused until it is open again, which is tried every second. Then the topics are
+//! what the engine has, which is at least what was acknowledged.
 
-mod failure;
-mod tidy;
+mod delivery;
+mod maintenance;
+mod open;
+mod recovery;
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::engine::{Engine, Failure};
-use super::group::{Append, Change, Group};
-use super::hub::Hub;
-use super::log::Log;
-use super::recent::Recent;
-use super::reclaim::Reclaim;
-use super::retention::Oldest;
-use super::stored::Stored;
-use super::Durability;
-use crate::producers::Known;
-use crate::registry::Registry;
-use crate::{cost, Offset, ProducerName};
+use parking_lot::Mutex;
 
-/// A group is closed once it has so much, counted as retention counts it.
+use self::delivery::Delivery;
+use self::maintenance::Round;
+use self::open::{Open, Removed};
+use super::engine::Engine;
+use super::entry::{Entry, Forgotten};
+use super::failure::Failure;
+use super::group::{Append, Group};
+use super::loaded::Loaded;
+use super::settings::{Durability, Settings};
+use super::shared_engine::SharedEngine;
+use super::work::Work;
+use crate::registry::Registry;
+
+/// A group with this many bytes, as retention counts them, is full.
 const GROUP_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How often the topics are looked at: for messages that are too old, and for blocks that are no
-/// longer kept; and how often it is tried again after a failure.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
+/// How often the topics are maintained, and how often the engine is opened again after a failure.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(1);
 
-/// What the writer is asked for.
-#[derive(Debug)]
-pub(super) enum Work {
-    Append(Append),
-    /// This topic is no more; topics begin with this epoch from now on.
-    Remove(Arc<Log>, u64),
-    /// Nothing comes after this.
-    Stop,
-}
-
-/// A producer that is stored, and that its topic no longer remembers.
-pub(super) type Forgotten = (Arc<Log>, ProducerName, Known);
-
+/// What writes the topics of a registry.
 pub(super) struct Writer {
-    hub: Arc<Hub>,
+    engine: Arc<SharedEngine>,
     work: Receiver<Work>,
-    topics: Weak<Mutex<Registry<Log>>>,
-    durability: Durability,
-    /// Why there is none, where nothing can be written.
-    engine: Result<Arc<Engine>, Failure>,
-    /// What all topics keep.
-    kept: u64,
-    /// The last number that a producer got for being seen.
-    seen: u64,
-    recent: Recent,
-    oldest: Oldest,
-    reclaim: Reclaim,
+    topics: Weak<Mutex<Registry<Entry>>>,
+    settings: Settings,
+    state: State,
+    delivery: Delivery,
     /// Batches for the next group.
     held: Vec<Append>,
-    /// Topics that are no more, and the epoch after them.
-    removed: Vec<u64>,
-    epoch: Option<u64>,
-    forgotten: Vec<Forgotten>,
-    /// The bound from which on a topic has another block to remove.
-    trim_at: HashMap<u64, Offset>,
-    tidy_from: usize,
-    /// When the first message was written that is not synced.
-    unsynced: Option<Instant>,
-    tidied: Instant,
+    removed: Removed,
+    maintained: Instant,
+    /// The index of the topic at which the next round of maintenance begins.
+    round_from: usize,
+}
+
+enum State {
+    Open(Open),
+    /// Nothing can be written, for this reason.
+    Failed(Failure),
 }
 
 impl Writer {
-    /// A writer of the topics that `stored` was loaded for, which keep so many bytes.
+    /// A writer of the topics in `loaded`, which it removes the `forgotten` producers of.
     pub(super) fn new(
-        hub: Arc<Hub>,
+        shared: Arc<SharedEngine>,
+        engine: Arc<Engine>,
         work: Receiver<Work>,
-        topics: Weak<Mutex<Registry<Log>>>,
-        durability: Durability,
-        stored: &Stored,
+        topics: Weak<Mutex<Registry<Entry>>>,
+        settings: Settings,
+        loaded: &Loaded,
         forgotten: Vec<Forgotten>,
     ) -> Self {
         Self {
-            engine: hub.engine(),
-            hub,
+            engine: shared,
             work,
             topics,
-            durability,
-            kept: stored.kept(),
-            seen: stored.seen,
-            recent: Recent::default(),
-            oldest: Oldest::default(),
-            reclaim: Reclaim::default(),
+            settings,
+            state: State::Open(Open::new(engine, loaded, forgotten)),
+            delivery: Delivery::default(),
             held: Vec::new(),
-            removed: Vec::new(),
-            epoch: None,
-            forgotten,
-            trim_at: HashMap::new(),
-            tidy_from: 0,
-            unsynced: None,
-            tidied: Instant::now(),
+            removed: Removed::default(),
+            maintained: Instant::now(),
+            round_from: 0,
         }
     }
 
-    /// Works until it is told to stop, or nobody can tell it any more.
+    /// Works until it is told to stop.
     pub(super) fn run(mut self) {
         let mut going_on = true;
         while going_on || !self.held.is_empty() {
@@ -119,17 +95,18 @@ impl Writer {
             going_on &= self.gather(&mut appends);
             self.write(appends);
             self.sync_in_time(!going_on);
-            self.tidy();
+            self.maintain();
         }
     }
 
-    /// Takes what there is to do, waiting for it where there is nothing. False once nothing comes
-    /// after it.
+    /// Takes the work that was handed over. Waits for work where there is none. Returns false when
+    /// no more work follows.
     fn gather(&mut self, appends: &mut Vec<Append>) -> bool {
         let mut bytes: u64 = appends.iter().map(Append::bytes).sum();
-        let mut wait = match appends.is_empty() {
-            true => self.until_something_is_due(),
-            false => Duration::ZERO,
+        let mut wait = if appends.is_empty() {
+            self.until_something_is_due()
+        } else {
+            Duration::ZERO
         };
         while bytes < GROUP_BYTES {
             match self.work.recv_timeout(std::mem::take(&mut wait)) {
@@ -137,9 +114,9 @@ impl Writer {
                     bytes += append.bytes();
                     appends.push(append);
                 }
-                Ok(Work::Remove(log, epoch)) => {
-                    self.removed.push(log.id());
-                    self.epoch = Some(epoch);
+                Ok(Work::Remove(entry, epoch)) => {
+                    self.removed.topics.push(entry.id());
+                    self.removed.epoch = Some(epoch);
                 }
                 Err(RecvTimeoutError::Timeout) => break,
                 Ok(Work::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
@@ -149,37 +126,38 @@ impl Writer {
     }
 
     fn until_something_is_due(&self) -> Duration {
-        let due = self.tidied + TIDY_EVERY;
-        let due = match (self.durability, self.unsynced) {
-            (Durability::Within(time), Some(since)) => since
-                .checked_add(time)
-                .map_or(due, |synced| due.min(synced)),
-            _ => due,
+        let maintenance = self.maintained + MAINTAIN_EVERY;
+        let sync = match &self.state {
+            State::Open(open) => open.sync_due(self.settings.durability),
+            State::Failed(_) => None,
         };
+        let due = sync.map_or(maintenance, |sync| sync.min(maintenance));
         due.saturating_duration_since(Instant::now())
     }
 
-    /// Writes one group, and answers whoever waits for it.
+    /// Writes one group, and answers its publishers.
     fn write(&mut self, appends: Vec<Append>) {
-        let engine = match &self.engine {
-            Ok(engine) => engine.clone(),
-            Err(why) => {
-                let refusal = self.hub.unusable(why);
+        let open = match &mut self.state {
+            State::Open(open) => open,
+            State::Failed(why) => {
+                let refusal = self.engine.unusable(why);
                 appends.into_iter().for_each(|a| a.refuse(refusal.clone()));
                 return;
             }
         };
+        let Settings {
+            retention, limits, ..
+        } = &self.settings;
         let mut group = Group::new();
-        let mut kept = self.kept;
+        let mut kept = open.kept;
         for append in appends {
-            let (retention, limits) = (&self.hub.retention, &self.hub.limits);
-            self.held
-                .extend(group.add(append, &mut kept, retention, limits));
+            let held = group.add(append, &mut kept, retention, limits);
+            self.held.extend(held);
         }
-        match self.write_group(&engine, &mut group) {
-            Ok(()) => self.written(group),
+        match open.write(&mut group, &mut self.removed, &self.settings) {
+            Ok(()) => self.delivery.deliver(group, open),
             Err(why) => {
-                let refusal = self.hub.unusable(&why);
+                let refusal = self.engine.unusable(&why);
                 for (reply, _) in group.replies {
                     let _ = reply.send(Err(refusal.clone()));
                 }
@@ -188,99 +166,77 @@ impl Writer {
         }
     }
 
-    fn write_group(&mut self, engine: &Engine, group: &mut Group) -> Result<(), Failure> {
-        for (log, producer, known) in &self.forgotten {
-            if !self.removed.contains(&log.id()) {
-                group.change(log).forget(producer.clone(), *known);
-            }
-        }
-        group.changes.retain(Change::is_one);
-        if group.changes.is_empty() && self.removed.is_empty() {
-            return Ok(());
-        }
-        let mut batch = engine.batch();
-        for change in &mut group.changes {
-            let Change { log, record, .. } = change;
-            let (retention, texts) = (&self.hub.retention, &change.texts);
-            self.oldest
-                .retain(engine, retention, group.now, log, record, texts);
-            batch.append(log.id(), record, texts);
-            for (producer, known) in &change.producers {
-                self.seen += 1;
-                batch.producer(log.id(), producer, *known, self.seen);
-            }
-            for producer in &change.forgotten {
-                batch.forget_producer(log.id(), producer);
-            }
-        }
-        self.removed.retain(|topic| match batch.remove(*topic) {
-            Ok(()) => true,
-            Err(why) => {
-                log::error!("a topic that nobody uses stays on disk: {why}");
-                false
-            }
-        });
-        if let Some(epoch) = self.epoch {
-            batch.epoch(epoch);
-        }
-        engine.commit(batch)?;
-        match self.durability {
-            Durability::Synced => engine.sync()?,
-            Durability::Within(_) => {
-                self.unsynced.get_or_insert_with(Instant::now);
-            }
-        }
-        self.forgotten.clear();
-        for topic in self.removed.drain(..) {
-            self.oldest.forget(topic);
-            self.trim_at.remove(&topic);
-        }
-        self.epoch = None;
-        Ok(())
-    }
-
-    /// Tells everyone what is durable now.
-    fn written(&mut self, group: Group) {
-        let quiet = group.changes.len() == 1;
-        for change in group.changes {
-            let Change {
-                log,
-                record,
-                texts,
-                producers,
-                ..
-            } = change;
-            let bytes = texts.iter().map(|text| cost(text)).sum();
-            let before = log.appended(&record, texts, quiet);
-            self.kept = self.kept + record.bytes - before;
-            self.reclaim.count(bytes, before + bytes - record.bytes);
-            for (producer, known) in producers {
-                let forgotten = log.remember(producer, known);
-                let forgotten = forgotten.map(|(name, known)| (log.clone(), name, known));
-                self.forgotten.extend(forgotten);
-            }
-            if bytes > 0 {
-                self.recent.add(&log, record.bounds.next, bytes);
-            }
-        }
-        for (reply, appended) in group.replies {
-            let _ = reply.send(Ok(appended));
-        }
-    }
-
-    /// Syncs what has waited long enough for it; everything when it is the `last` time.
+    /// Syncs what has waited long enough, or everything that waits when it is the `last` time.
     fn sync_in_time(&mut self, last: bool) {
-        let (Ok(engine), Durability::Within(time), Some(since)) =
-            (&self.engine, self.durability, self.unsynced)
+        let (State::Open(open), Durability::Within(time)) =
+            (&mut self.state, self.settings.durability)
         else {
             return;
         };
-        if !last && since.elapsed() < time {
+        if let Err(why) = open.sync_in_time(time, last) {
+            self.fail(why);
+        }
+    }
+
+    /// Does what is due once a second.
+    fn maintain(&mut self) {
+        if self.maintained.elapsed() < MAINTAIN_EVERY {
             return;
         }
-        match engine.sync() {
-            Ok(()) => self.unsynced = None,
-            Err(why) => self.fail(why),
+        let Some(topics) = self.topics.upgrade() else {
+            return;
+        };
+        // Weak, so that an idle topic is not taken for one that is in use.
+        let all: Vec<_> = topics.lock().all().map(Arc::downgrade).collect();
+        drop(topics);
+        match &mut self.state {
+            State::Open(open) => {
+                let mut round = Round {
+                    open,
+                    delivery: &mut self.delivery,
+                    retention: &self.settings.retention,
+                };
+                let checked = self.engine.check_folder();
+                match checked.and_then(|()| round.run(&all, self.round_from)) {
+                    Ok(next) => self.round_from = next,
+                    Err(why) => self.fail(why),
+                }
+            }
+            State::Failed(why) => {
+                let why = why.clone();
+                self.try_again(&why, &all);
+            }
+        }
+        self.maintained = Instant::now();
+    }
+
+    /// From now on publishers are refused.
+    fn fail(&mut self, why: Failure) {
+        log::error!(
+            "topics in {} cannot be written: {why}. Publishers are refused; what is in memory can \
+             still be read. The store tries again every second",
+            self.engine.dir().display()
+        );
+        self.engine.set(Err(why.clone()));
+        self.state = State::Failed(why);
+    }
+
+    /// Opens the engine again. `before` is why that was necessary, or why it last failed.
+    fn try_again(&mut self, before: &Failure, topics: &[Weak<Entry>]) {
+        let dir = self.engine.dir().display();
+        let topics: Vec<_> = topics.iter().filter_map(Weak::upgrade).collect();
+        match recovery::reopen(&self.engine, &topics, &mut self.removed) {
+            Ok(open) => {
+                log::info!("topics in {dir} can be written again");
+                self.state = State::Open(open);
+            }
+            Err(why) => {
+                if why != *before {
+                    log::error!("topics in {dir} still cannot be written: {why}");
+                }
+                self.engine.set(Err(why.clone()));
+                self.state = State::Failed(why);
+            }
         }
     }
 }

@@ -4,14 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Epoch, Offset};
+use thiserror::Error;
+
+use crate::offset::{Epoch, Offset};
 
 /// Where a subscriber starts.
 ///
 /// Written `latest`, `earliest`, an offset, `-N` for the last N, or `@SECONDS` for a Unix time;
 /// the epoch of an offset is written elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// At what is appended from now on.
     Latest,
     /// At the oldest message that is kept.
@@ -24,23 +26,16 @@ pub enum From {
     Since(SystemTime),
 }
 
-/// A text that says nothing about where to start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FromError;
+/// The text does not say where to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is not latest, earliest, an offset, -N or @SECONDS, with numbers below 2^64")]
+pub struct StartAtError;
 
-impl fmt::Display for FromError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not latest, earliest, an offset, -N or @SECONDS, with numbers below 2^64")
-    }
-}
+impl FromStr for StartAt {
+    type Err = StartAtError;
 
-impl std::error::Error for FromError {}
-
-impl FromStr for From {
-    type Err = FromError;
-
-    fn from_str(text: &str) -> Result<Self, FromError> {
-        let number = |digits: &str| decimal(digits).ok_or(FromError);
+    fn from_str(text: &str) -> Result<Self, StartAtError> {
+        let number = |digits: &str| decimal(digits).ok_or(StartAtError);
         match text {
             "latest" => Ok(Self::Latest),
             "earliest" => Ok(Self::Earliest),
@@ -51,7 +46,7 @@ impl FromStr for From {
                     UNIX_EPOCH
                         .checked_add(since)
                         .map(Self::Since)
-                        .ok_or(FromError)
+                        .ok_or(StartAtError)
                 }
                 _ => Ok(Self::Offset(number(text)?, None)),
             },
@@ -59,7 +54,7 @@ impl FromStr for From {
     }
 }
 
-impl fmt::Display for From {
+impl fmt::Display for StartAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("latest"),
@@ -95,8 +90,8 @@ mod tests {
             "-10",
             "@1700000000",
         ] {
-            let from: From = text.parse().unwrap();
-            assert_eq!(from.to_string(), text);
+            let start: StartAt = text.parse().unwrap();
+            assert_eq!(start.to_string(), text);
         }
         for text in [
             "",
@@ -110,7 +105,7 @@ mod tests {
             "18446744073709551616",
             "@18446744073709551615",
         ] {
-            assert_eq!(text.parse::<From>(), Err(FromError), "{text}");
+            assert_eq!(text.parse::<StartAt>(), Err(StartAtError), "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ const TABLES: &str = "tables";
 
 /// A copy in the folder for temporary files, which is gone when this is dropped. The tables, nearly
 /// all of the bytes, are links.
-pub(super) fn copy(store: &Path) -> io::Result<TempDir> {
+pub(super) fn snapshot(store: &Path) -> io::Result<TempDir> {
     let copied = tempfile::Builder::new()
         .prefix("greeter-topics-")
         .tempdir()?;

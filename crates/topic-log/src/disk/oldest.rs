@@ -1,22 +1,26 @@
-//! What a topic no longer keeps.
+//! Which of its oldest messages a topic no longer keeps.
 //!
-//! Bounds move message by message, and only in memory: what is before them goes from disk block by
-//! block. How much a message counts is known from memory, or read together with its block.
+//! Retention moves the bounds of a topic message by message. The blocks before the bounds are
+//! removed from disk later. The size and time of a message are known from memory, or are read from
+//! its block.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::engine::{Engine, Failure};
-use super::log::Log;
+use super::engine::Engine;
+use super::entry::Entry;
+use super::failure::Failure;
 use super::record;
-use crate::{cost, Offset, Retention, MESSAGE_OVERHEAD};
+use crate::message::{Message, MESSAGE_OVERHEAD};
+use crate::offset::Offset;
+use crate::retention::Retention;
 
-/// So many of a topic's oldest messages are looked at together.
+/// The number of messages of a topic that are looked up together.
 const LOOK_AHEAD: usize = 64;
 
-/// So many messages of a topic are dropped together at most: the others wait for it. There are
-/// more only when a server starts with less retention, or after a long rest.
+/// The largest number of messages of a topic that are dropped together, because the other topics
+/// wait for it. There are more only after the retention was lowered, or after a long pause.
 const AT_ONCE: usize = 100_000;
 
 /// The oldest messages of the topics that have too many.
@@ -27,38 +31,40 @@ pub(super) struct Oldest {
 
 #[derive(Debug, Default)]
 struct Front {
-    /// The offset of the first.
+    /// The offset of the first message.
     from: Offset,
-    /// What each counts, and when it came.
-    messages: VecDeque<(u64, SystemTime)>,
+    messages: VecDeque<Size>,
 }
 
+/// The bytes that a message counts for, and when it was received.
+type Size = (u64, SystemTime);
+
 impl Oldest {
-    /// Moves the bounds in `record` to what `retention` keeps at `now`, by at most [`AT_ONCE`].
-    /// `record` is what the topic is once `fresh` is appended.
+    /// Moves the bounds in `record` to what `retention` keeps at `now`, by at most [`AT_ONCE`]
+    /// messages. `record` describes the topic after `fresh` is appended.
     pub(super) fn retain(
         &mut self,
         engine: &Engine,
         retention: &Retention,
         now: SystemTime,
-        log: &Log,
+        entry: &Entry,
         record: &mut record::Topic,
         fresh: &[Arc<str>],
     ) {
-        let kept = |record: &record::Topic| record.bounds.next - record.bounds.earliest;
         for _ in 0..AT_ONCE {
-            let count = kept(record);
+            let count = record.bounds.count();
             let too_many = count > retention.messages || record.bytes > retention.bytes;
             if count == 0 || (!too_many && retention.age.is_none()) {
                 return;
             }
-            let (cost, time) = match self.first(engine, log, record, fresh) {
+            let (bytes, time) = match self.first(engine, entry, record, fresh) {
                 Ok(Some(first)) => first,
-                // It is not known what it counts, but it has to go.
+                // Its size is unknown, but it has to go.
                 Err(Failure::Damaged(why)) if too_many => {
                     let (name, earliest) = (&record.name, record.bounds.earliest);
                     log::error!(
-                        "topic {name}: offset {earliest} is dropped, and is damaged: {why}"
+                        "topic {name}: the message at offset {earliest} is dropped, and is \
+                         damaged: {why}"
                     );
                     (MESSAGE_OVERHEAD, now)
                 }
@@ -69,23 +75,24 @@ impl Oldest {
                 return;
             }
             record.bounds.earliest += 1;
-            record.bytes = match kept(record) {
-                0 => 0,
-                _ => record.bytes.saturating_sub(cost),
+            record.bytes = if record.bounds.is_empty() {
+                0
+            } else {
+                record.bytes.saturating_sub(bytes)
             };
         }
     }
 
-    /// What the oldest message counts, and when it came.
+    /// The size of the oldest message.
     fn first(
         &mut self,
         engine: &Engine,
-        log: &Log,
+        entry: &Entry,
         record: &record::Topic,
         fresh: &[Arc<str>],
-    ) -> Result<Option<(u64, SystemTime)>, Failure> {
+    ) -> Result<Option<Size>, Failure> {
         let earliest = record.bounds.earliest;
-        let front = self.by_topic.entry(log.id()).or_default();
+        let front = self.by_topic.entry(entry.id()).or_default();
         while front.from < earliest && front.messages.pop_front().is_some() {
             front.from += 1;
         }
@@ -95,35 +102,35 @@ impl Oldest {
             }
         }
         front.from = earliest;
-        front.messages = look(engine, log, record, fresh)?;
+        front.messages = look_up(engine, entry, record, fresh)?;
         Ok(front.messages.front().copied())
     }
 
+    /// Drops what is known of a topic that was removed.
     pub(super) fn forget(&mut self, topic: u64) {
         self.by_topic.remove(&topic);
     }
-
-    pub(super) fn forget_all(&mut self) {
-        self.by_topic.clear();
-    }
 }
 
-fn look(
+/// The sizes of the oldest messages: from `fresh`, from memory, or from disk.
+fn look_up(
     engine: &Engine,
-    log: &Log,
+    entry: &Entry,
     record: &record::Topic,
     fresh: &[Arc<str>],
-) -> Result<VecDeque<(u64, SystemTime)>, Failure> {
+) -> Result<VecDeque<Size>, Failure> {
     let earliest = record.bounds.earliest;
     let appended_from = record.bounds.next - fresh.len() as u64;
     if let Some(skip) = earliest.checked_sub(appended_from) {
         let fresh = fresh.iter().skip(skip as usize).take(LOOK_AHEAD);
-        return Ok(fresh.map(|text| (cost(text), record.latest_time)).collect());
+        let sizes = fresh.map(|text| (Message::retained_bytes(text), record.latest_time));
+        return Ok(sizes.collect());
     }
-    if let Some(recent) = log.recent_costs(earliest, LOOK_AHEAD) {
+    if let Some(recent) = entry.recent_bytes(earliest, LOOK_AHEAD) {
         return Ok(recent.into());
     }
-    let stored = engine.read(log.id(), earliest, appended_from)?;
+    let stored = engine.read(entry.id(), earliest, appended_from)?;
     let stored = stored.iter().take(LOOK_AHEAD);
-    Ok(stored.map(|m| (cost(&m.data), m.time)).collect())
+    let sizes = stored.map(|m| (Message::retained_bytes(&m.data), m.time));
+    Ok(sizes.collect())
 }
