@@ -95,7 +95,9 @@ pub enum ConfigError {
     #[error("server name {0:?} is not one; give a host's name")]
     ServerName(String),
     /// A token would go to this server in plaintext.
-    #[error("without TLS everyone on the way to {0} could read the token, so it is not sent; use TLS")]
+    #[error(
+        "without TLS everyone on the way to {0} could read the token, so it is not sent; use TLS"
+    )]
     TokenInPlaintext(String),
 }
 
@@ -110,7 +112,11 @@ impl Config {
         match (&self.tls, &self.token) {
             (Some(tls), _) => check_name(tls.expected_name(), self.servers.len()),
             (None, None) => Ok(()),
-            (None, Some(_)) => match self.servers.iter().find(|server| !address::is_local(server)) {
+            (None, Some(_)) => match self
+                .servers
+                .iter()
+                .find(|server| !address::is_local(server))
+            {
                 None => Ok(()),
                 Some(server) => Err(ConfigError::TokenInPlaintext(server.clone())),
             },

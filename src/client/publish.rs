@@ -326,7 +326,7 @@ impl Core {
 
 /// The name of a new producer.
 fn random_name() -> ProducerName {
-    ProducerName::random(fastrand::u128(..))
+    ProducerName::from(fastrand::u128(..))
 }
 
 impl fmt::Debug for Publisher {

@@ -303,7 +303,10 @@ mod tests {
             (at(StartAt::Offset(7, None)), Method::All),
             (at(StartAt::Offset(u64::MAX, Some(Epoch(1)))), Method::All),
             (at(StartAt::Last(3)), Method::Get),
-            (at(StartAt::Since(UNIX_EPOCH + Duration::from_secs(5))), Method::Get),
+            (
+                at(StartAt::Since(UNIX_EPOCH + Duration::from_secs(5))),
+                Method::Get,
+            ),
             (
                 Request {
                     follow: false,

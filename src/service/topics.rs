@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures::future::{self, BoxFuture};
 use futures::{stream, FutureExt, Stream, StreamExt, TryFutureExt};
 use grpcio_streams::{Call, Requests, Status};
-use topic_log::{cost, Appended, Cursor, Error, Message, Name, Sequence, StartAt, Store, Topic};
+use topic_log::{Appended, Cursor, Error, Message, Name, Sequence, StartAt, Store, Topic};
 
 use super::response;
 use crate::generated::greeter::{StreamReqData, StreamResData};
@@ -107,7 +107,9 @@ impl Topics {
 }
 
 async fn topic(store: &dyn Store, name: &Name) -> Result<Arc<dyn Topic>, Status> {
-    store.topic(name).await.map_err(|e| status_of(&e))
+    future::ready(store.topic(name))
+        .await
+        .map_err(|e| status_of(&e))
 }
 
 /// A cursor of the topic. The call's response metadata say where it starts, and a drain says where
@@ -219,7 +221,7 @@ impl Publishing {
                 Poll::Ready(None) => self.ended = Some(Ok(())),
                 Poll::Ready(Some(Err(status))) => self.ended = Some(Err(status)),
                 Poll::Ready(Some(Ok(message))) => {
-                    self.gathered_bytes += cost(&message.data);
+                    self.gathered_bytes += Message::retained_bytes(&message.data);
                     self.gathered.push(message.data.into());
                 }
             }
@@ -237,9 +239,7 @@ impl Publishing {
                 .and(start.after(before))
                 .map(Some)
                 .ok_or_else(|| {
-                    Status::invalid_argument(
-                        "the sequence numbers of this call go beyond 2^64 - 2",
-                    )
+                    Status::invalid_argument("the sequence numbers of this call go beyond 2^64 - 2")
                 })?,
         };
         self.gathered_bytes = 0;

@@ -163,10 +163,7 @@ impl Limits {
             ("keepalive_timeout", Some(self.keepalive_timeout)),
             ("ping_interval", Some(self.ping_interval)),
             ("connection_age", self.connection_age),
-            (
-                "connection_age_grace",
-                Some(self.connection_age_grace),
-            ),
+            ("connection_age_grace", Some(self.connection_age_grace)),
         ] {
             if time.is_some_and(|time| !TIMES.contains(&time)) {
                 return Err(LimitError {

@@ -67,7 +67,10 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
 }
 
 fn read(paths: &[PathBuf]) -> Contents {
-    paths.iter().map(|path| grpcio_credentials::read(path)).collect()
+    paths
+        .iter()
+        .map(|path| grpcio_credentials::read(path))
+        .collect()
 }
 
 /// Calls `changed` with new contents, until the other end of `stopping` is dropped. `tried` are the

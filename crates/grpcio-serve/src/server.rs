@@ -102,7 +102,10 @@ impl ServerBuilder {
                     addresses,
                     grace: config.grace,
                 };
-                config.limits.connections.map_or(Ok(()), limit_connections)?;
+                config
+                    .limits
+                    .connections
+                    .map_or(Ok(()), limit_connections)?;
                 Ok(server)
             }
             Err(e) => {

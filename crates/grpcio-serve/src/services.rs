@@ -31,8 +31,10 @@ pub(crate) fn register(
     for (service, rights) in services.iter().zip(rights) {
         builders.push(service.clone().methods(methods.builder(rights)));
     }
-    let mut files: Vec<FileDescriptor> =
-        services.iter().flat_map(|service| service.files()).collect();
+    let mut files: Vec<FileDescriptor> = services
+        .iter()
+        .flat_map(|service| service.files())
+        .collect();
     files.extend([
         grpc_health_v1::file_descriptor().clone(),
         grpc_reflection_v1::file_descriptor().clone(),

@@ -86,8 +86,9 @@ impl Credentials {
 impl ServerTls {
     /// Checks the files.
     pub(crate) fn check(&self) -> Result<(), FileError> {
-        let contents = self.paths().iter().map(|path| read(path));
-        self.read(&contents.collect::<Result<Vec<_>, _>>()?)?;
+        let paths = self.paths();
+        let contents: Result<Vec<_>, _> = paths.iter().map(|path| read(path)).collect();
+        self.read(&contents?)?;
         Ok(())
     }
 

@@ -60,6 +60,14 @@ impl Name {
     }
 }
 
+impl From<u128> for ProducerName {
+    /// The name of 32 hexadecimal digits that are this number: for a producer that nobody has been
+    /// before, from a random number.
+    fn from(number: u128) -> Self {
+        Self(format!("{number:032x}").into())
+    }
+}
+
 impl ProducerName {
     /// Checks a name.
     ///

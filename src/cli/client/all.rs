@@ -5,12 +5,12 @@ use futures::channel::mpsc::unbounded;
 use futures::{future, Stream, StreamExt, TryStreamExt};
 
 use super::console::Console;
+use super::failure::Failure;
 use super::input::{Input, InputError};
 use super::output::Output;
 use super::prompt::Prompt;
-use super::resume::{self, Follow};
-use super::failure::Failure;
 use super::queue::SILENT_WAIT;
+use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
 use topic_log::{Name, StartAt};
 

@@ -4,9 +4,9 @@ use clap::ArgAction;
 use futures::StreamExt;
 
 use super::console::Console;
+use super::failure::Failure;
 use super::output::Output;
 use super::resume::{self, Follow};
-use super::failure::Failure;
 use crate::client::{Client, SubscribeOptions};
 use topic_log::StartAt;
 

@@ -63,4 +63,3 @@ fn hint(status: &Status, tls: Option<&ClientTls>) -> Option<&'static str> {
         _ => return None,
     })
 }
-

@@ -174,9 +174,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
     };
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(Failure::Call(status)) => {
-            Err(Failure::Call(hints::explained(&status, tls.as_ref(), &server)))
-        }
+        Err(Failure::Call(status)) => Err(Failure::Call(hints::explained(
+            &status,
+            tls.as_ref(),
+            &server,
+        ))),
         done => done,
     }
 }

@@ -6,10 +6,10 @@ use std::time::UNIX_EPOCH;
 use futures::{Stream, StreamExt};
 use serde_json::json;
 
-use super::prompt::Above;
 use super::failure::Failure;
-use crate::client::Received;
+use super::prompt::Above;
 use crate::cli::text;
+use crate::client::Received;
 use grpcio_streams::escaped;
 use topic_log::Name;
 

@@ -7,8 +7,8 @@ use futures::future::{self, Either};
 use futures::{Future, StreamExt};
 use rustyline_async::{Readline, ReadlineError, ReadlineEvent, SharedWriter};
 
-use super::input::InputError;
 use super::failure::Failure;
+use super::input::InputError;
 
 /// Reads lines from the terminal, with editing and the history of this session. The terminal is
 /// as it was when this is dropped.

@@ -7,10 +7,10 @@ use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::Console;
+use super::failure::Failure;
 use super::input::Input;
 use super::output::Output;
 use super::resume;
-use super::failure::Failure;
 use crate::client::{Client, PublishOptions};
 use crate::protocol::Receipt;
 use topic_log::{Name, ProducerName};

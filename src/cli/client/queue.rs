@@ -17,7 +17,10 @@ pub(super) const SILENT_WAIT: Duration = Duration::from_secs(1);
 pub(super) const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a command on the thread of a completion queue.
-pub(super) fn on_one_queue<F>(config: Config, command: impl FnOnce(Client) -> F) -> Result<(), Failure>
+pub(super) fn on_one_queue<F>(
+    config: Config,
+    command: impl FnOnce(Client) -> F,
+) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {

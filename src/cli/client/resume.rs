@@ -4,8 +4,8 @@ use clap::ArgAction;
 use futures::{future, FutureExt, Sink, SinkExt, Stream, StreamExt};
 
 use super::console::Console;
-use super::output::Output;
 use super::failure::Failure;
+use super::output::Output;
 use crate::client::{PublishError, Received, SubscribeError};
 use topic_log::{Name, NameError, ProducerName, StartAt, StartAtError};
 

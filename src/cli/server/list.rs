@@ -8,7 +8,7 @@ use clap::Args;
 use humantime::format_duration;
 use serde_json::json;
 
-use topic_log::{list, Listed, OpenError};
+use topic_log::{Disk, OpenError, TopicSummary};
 
 use super::remedies::folder_in_flags;
 
@@ -44,7 +44,7 @@ impl ListTopics {
     ///
     /// See [`ListError`].
     pub fn print(&self, output: &mut impl Write) -> Result<(), ListError> {
-        let topics = list(&self.data)?;
+        let topics = Disk::list(&self.data)?;
         if self.json {
             for topic in &topics {
                 print_json(topic, output)?;
@@ -56,7 +56,7 @@ impl ListTopics {
     }
 }
 
-fn print_json(topic: &Listed, output: &mut impl Write) -> io::Result<()> {
+fn print_json(topic: &TopicSummary, output: &mut impl Write) -> io::Result<()> {
     let line = json!({
         "topic": topic.name.as_str(),
         "epoch": topic.epoch.to_string(),
@@ -69,7 +69,7 @@ fn print_json(topic: &Listed, output: &mut impl Write) -> io::Result<()> {
     writeln!(output, "{line}")
 }
 
-fn print_table(topics: &[Listed], output: &mut impl Write) -> io::Result<()> {
+fn print_table(topics: &[TopicSummary], output: &mut impl Write) -> io::Result<()> {
     let names = topics.iter().map(|topic| topic.name.as_str().len());
     let width = names.chain(["topic".len()]).max().unwrap_or_default();
     let mut line = |name: &str, numbers: [String; 4], age: &str| {
@@ -91,7 +91,7 @@ fn print_table(topics: &[Listed], output: &mut impl Write) -> io::Result<()> {
 }
 
 /// The age of the oldest message, in whole seconds.
-fn age(topic: &Listed) -> Option<Duration> {
+fn age(topic: &TopicSummary) -> Option<Duration> {
     let age = SystemTime::now().duration_since(topic.oldest?);
     Some(Duration::from_secs(age.unwrap_or_default().as_secs()))
 }

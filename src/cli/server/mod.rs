@@ -130,7 +130,9 @@ impl Args {
         }
         if let Err(e) = args.limits.limits().check() {
             let why = remedies::limit_in_flags(&e);
-            Self::command().error(ErrorKind::ValueValidation, why).exit();
+            Self::command()
+                .error(ErrorKind::ValueValidation, why)
+                .exit();
         }
         args
     }

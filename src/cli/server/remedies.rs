@@ -55,17 +55,50 @@ mod tests {
     fn every_limit_has_its_flag() {
         let (zero, good) = (Default::default(), Limits::default());
         for limits in [
-            Limits { metadata_bytes: 0, ..good.clone() },
-            Limits { memory_bytes: 0, ..good.clone() },
-            Limits { streams: 0, ..good.clone() },
-            Limits { calls: 0, ..good.clone() },
-            Limits { connections: Some(0), ..good.clone() },
-            Limits { handshake: zero, ..good.clone() },
-            Limits { keepalive: zero, ..good.clone() },
-            Limits { keepalive_timeout: zero, ..good.clone() },
-            Limits { ping_interval: zero, ..good.clone() },
-            Limits { connection_age: Some(zero), ..good.clone() },
-            Limits { connection_age_grace: zero, ..good.clone() },
+            Limits {
+                metadata_bytes: 0,
+                ..good.clone()
+            },
+            Limits {
+                memory_bytes: 0,
+                ..good.clone()
+            },
+            Limits {
+                streams: 0,
+                ..good.clone()
+            },
+            Limits {
+                calls: 0,
+                ..good.clone()
+            },
+            Limits {
+                connections: Some(0),
+                ..good.clone()
+            },
+            Limits {
+                handshake: zero,
+                ..good.clone()
+            },
+            Limits {
+                keepalive: zero,
+                ..good.clone()
+            },
+            Limits {
+                keepalive_timeout: zero,
+                ..good.clone()
+            },
+            Limits {
+                ping_interval: zero,
+                ..good.clone()
+            },
+            Limits {
+                connection_age: Some(zero),
+                ..good.clone()
+            },
+            Limits {
+                connection_age_grace: zero,
+                ..good.clone()
+            },
         ] {
             let error = limits.check().expect_err("out of range");
             let said = limit_in_flags(&error);

@@ -113,8 +113,16 @@ fn exposed() -> Status {
 }
 
 fn forbidden(caller: &Caller, need: &Need, resource: &str) -> Status {
-    let actions: Vec<_> = need.actions.iter().map(|action| format!("to {action}")).collect();
-    let rights = if actions.len() == 1 { "right" } else { "rights" };
+    let actions: Vec<_> = need
+        .actions
+        .iter()
+        .map(|action| format!("to {action}"))
+        .collect();
+    let rights = if actions.len() == 1 {
+        "right"
+    } else {
+        "rights"
+    };
     let why = format!(
         "this call needs the {rights} {} {resource} {}, which {} does not have; whoever runs the \
          server can give it in the token file",

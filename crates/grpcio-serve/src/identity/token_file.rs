@@ -93,7 +93,8 @@ impl TokenFile {
             callers.push(caller);
         }
         if callers.is_empty() {
-            let why = "names no caller; a line is NAME, the SHA-256 of a token or `cert`, and rights";
+            let why =
+                "names no caller; a line is NAME, the SHA-256 of a token or `cert`, and rights";
             return Err(FileError::new(path, why));
         }
         Ok(Self(callers))
@@ -123,9 +124,8 @@ impl Caller {
     /// Whether the caller has all the rights that a call needs.
     pub(super) fn may(&self, need: &Need) -> bool {
         need.actions.iter().all(|action| {
-            let allows = |right: &Right| {
-                right.action == *action && right.resource.matches(&need.resource)
-            };
+            let allows =
+                |right: &Right| right.action == *action && right.resource.matches(&need.resource);
             self.rights.iter().any(allows)
         })
     }

@@ -140,9 +140,7 @@ impl Bench {
             let _ = sender.unbounded_send(Ok::<_, Status>(message.clone()));
             let answer = conversation.try_next().await?.ok_or_else(ended)?;
             if answer.data != message.data {
-                return Err(Status::data_loss(
-                    "another message came back than was sent",
-                ));
+                return Err(Status::data_loss("another message came back than was sent"));
             }
             self.meter.record(at, n);
         }
@@ -289,7 +287,9 @@ async fn put<S>(client: &Client, topic: Name, messages: S) -> Result<String, Sta
 where
     S: TryStream<Ok = StreamReqData, Error = Status>,
 {
-    client.put_stream(messages, Some(&Request::new(topic))).await
+    client
+        .put_stream(messages, Some(&Request::new(topic)))
+        .await
 }
 
 /// A topic of this load.
