@@ -173,7 +173,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
 
 #[test]
 fn a_token_that_came_over_a_network_in_plaintext_is_refused() {
-    let mut elsewhere = helper_on_a_network("identity::elsewhere", "192.0.2.1");
+    let mut elsewhere = helper_on_a_network("identity::tokens::elsewhere", "192.0.2.1");
     let output = Lines::of(elsewhere.0.stdout.take().expect("piped"));
     let ended = elsewhere.wait(PATIENCE);
     assert!(ended.success(), "{:#?}", output.rest());

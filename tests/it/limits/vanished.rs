@@ -95,7 +95,7 @@ fn a_client_that_resets_its_connection_is_gone_at_once() {
 
 #[test]
 fn clients_whose_packets_are_dropped_are_gone_with_their_memory() {
-    let mut network = helper_on_a_network("vanished::dropped_packets", "192.0.2.1");
+    let mut network = helper_on_a_network("limits::vanished::dropped_packets", "192.0.2.1");
     let output = Lines::of(network.0.stdout.take().expect("piped"));
     let ended = network.wait(2 * PATIENCE);
     assert!(ended.success(), "{:#?}", output.rest());

@@ -113,7 +113,7 @@ fn a_full_disk_refuses_publishers_until_there_is_room() {
         "a_disk_that_fills_up",
         "a_disk_that_is_full_at_the_start",
     ] {
-        run_helper_with_mounts(&format!("full_disk::{name}"), &mounts, &disk, 5 * PATIENCE);
+        run_helper_with_mounts(&format!("disk::full::{name}"), &mounts, &disk, 5 * PATIENCE);
     }
 }
 
@@ -254,7 +254,7 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();
     let mounts = format!("mount --bind {data} {data}; mount -o remount,bind,ro {data}");
-    let name = "full_disk::a_read_only_folder";
+    let name = "disk::full::a_read_only_folder";
     run_helper_with_mounts(name, &mounts, &data, PATIENCE);
 }
 

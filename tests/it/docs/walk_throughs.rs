@@ -13,7 +13,7 @@ use crate::support::terminal::Terminal;
 
 /// The block behind the paragraph that begins with `title`.
 fn block(title: &str) -> Vec<String> {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let start = readme
         .find(&format!("**{title}.**"))
         .expect("in the README");

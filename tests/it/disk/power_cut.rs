@@ -124,7 +124,10 @@ fn what_was_acknowledged_is_there_after_power_was_lost() {
     let _alone = whole_machine();
     let folder = Folder::new();
     let limit = PATIENCE * 3 + Duration::from_secs(10) * cuts() as u32;
-    for name in ["power_cut::synced_always", "power_cut::synced_in_time"] {
+    for name in [
+        "disk::power_cut::synced_always",
+        "disk::power_cut::synced_in_time",
+    ] {
         let disk = folder.path("disk");
         run_helper_with_mounts(name, &Disk::make(&disk), &disk, limit);
     }

@@ -25,7 +25,7 @@ const SUBSCRIBERS: usize = 500;
 #[test]
 fn five_hundred_idle_subscribers_vanish_and_are_gone_within_a_second() {
     let mut server = Server::start(&["--tick-interval", "1h"]);
-    let mut subscribers = helper("departure::idle_subscribers", &server.address);
+    let mut subscribers = helper("calls::departure::idle_subscribers", &server.address);
     Lines::of(subscribers.0.stdout.take().expect("piped"))
         .wait_for_all(PATIENCE, &["all subscribed"]);
     subscribers.0.kill().expect("killed");
