@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::process::Process;
+use testkit::usage::Usage;
+
 use super::publisher::{publish, Published};
 use super::store::{Site, Store};
 use super::subscriber::converse;
@@ -68,11 +69,11 @@ fn rate(
     let server = site.start_empty(store)?;
     let topic = |n| format!("ingest/{}", if own_topics { n } else { 0 });
     let topics: Vec<_> = (0..publishers).map(topic).collect();
-    let process = Process(server.id());
-    let before = process.usage()?;
+    let server_process = server.process.id();
+    let before = Usage::of(server_process)?;
     let each = (MESSAGES * args.scale) as u64 / publishers as u64;
     let published = publish(&server.address, &topics, each)?;
-    let cpu = process.usage()?.cpu - before.cpu;
+    let cpu = Usage::of(server_process)?.cpu - before.cpu;
     let cost = cpu.as_secs_f64() * 1e6 / published.messages as f64;
     Ok((published, cost))
 }

@@ -8,22 +8,9 @@
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
-// Shared with the tests.
-#[allow(dead_code)]
-#[path = "../../tests/it/support/http2.rs"]
-mod http2;
 mod ingest;
-#[path = "../support/median.rs"]
-mod median;
-#[path = "../support/numbered.rs"]
-mod numbered;
-// Shared with `greeter-client bench`.
-#[path = "../../src/client/command/bench/process.rs"]
-mod process;
 mod publisher;
 mod replay;
-#[path = "../support/server.rs"]
-mod server;
 mod startup;
 mod store;
 mod subscriber;

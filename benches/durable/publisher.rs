@@ -8,10 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greeter_stream::generated::greeter::StreamResData;
+use greeter_stream::service::PUT_STREAM;
 use protobuf::Message;
+use testkit::http2::{flag, frame, Connection, WINDOW};
+use testkit::numbered::Numbered;
 
-use super::http2::{flag, frame, Connection, WINDOW};
-use super::numbered::Numbered;
 use super::{PATIENCE, TEXT_BYTES};
 
 /// Publishers share so many connections at most.
@@ -104,7 +105,7 @@ impl Publishers {
         let mut connection = Connection::open(address)?;
         connection.limit(PATIENCE)?;
         for (n, (_, topic)) in topics.iter().enumerate() {
-            connection.headers(stream(n), "/Greeter/PutStream", &[("topic", topic)]);
+            connection.headers(stream(n), PUT_STREAM, &[("topic", topic)]);
         }
         let window = i64::from(WINDOW);
         let mut publishers = Self {
@@ -128,9 +129,10 @@ impl Publishers {
             for n in 0..self.calls.len() {
                 said |= self.say(n, messages_each, &mut payload);
             }
-            match said {
-                true => self.connection.send()?,
-                false => drop(self.hear()?),
+            if said {
+                self.connection.send()?;
+            } else {
+                self.hear()?;
             }
         }
         self.calls.iter().map(Call::accepted).sum()

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use std::{fs, thread};
 
-use super::process::Process;
+use testkit::server::Server;
+use testkit::usage::Usage;
+
 use super::publisher::publish;
-use super::server::Server;
-use super::store::{Site, Store};
+use super::store::{stop, Site, Store};
 use super::subscriber::Replay;
 use super::{table, Args};
 
@@ -30,16 +31,16 @@ pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
     for _ in 0..args.runs {
         for (s, store) in args.stores.iter().enumerate() {
             let server = restarted(site, store, fill(site, store, messages)?)?;
-            let process = Process(server.id());
+            let process = server.process.id();
             // The peak begins anew (proc_pid_clear_refs(5)).
-            fs::write(format!("/proc/{}/clear_refs", server.id()), "5")?;
-            let before = process.usage()?.memory;
+            fs::write(format!("/proc/{process}/clear_refs"), "5")?;
+            let before = Usage::of(process)?.memory;
             let began = Instant::now();
             let mut replay = Replay::start(&server.address, TOPIC, messages)?;
             while replay.read()? < messages {}
             replay.end()?;
             rates[s].push(messages as f64 / began.elapsed().as_secs_f64());
-            let grown = process.usage()?.peak_memory.saturating_sub(before);
+            let grown = Usage::of(process)?.peak_memory.saturating_sub(before);
             memory[s].push(grown as f64 / f64::from(1 << 20));
         }
     }
@@ -118,7 +119,7 @@ fn restarted(site: &Site, store: &Store, server: Server) -> io::Result<Server> {
     match store {
         Store::Memory => Ok(server),
         Store::Disk(_) => {
-            server.stop()?;
+            stop(server)?;
             site.start(store)
         }
     }

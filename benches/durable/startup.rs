@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use super::publisher::publish;
-use super::store::{Site, Store};
+use super::store::{stop, Site, Store};
 use super::{table, Args};
 
 const TOPICS: f64 = 1e3;
@@ -41,7 +41,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
     let mut stops = Vec::new();
     let mut clean = Vec::new();
     for _ in 0..args.runs {
-        stops.push(timed(|| server.stop())?.0);
+        stops.push(timed(|| stop(server))?.0);
         let (took, started) = timed(|| site.start(store))?;
         clean.push(took);
         server = started;
@@ -56,7 +56,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
         killed.push(took);
         server = started;
     }
-    server.stop()?;
+    stop(server)?;
     let published = filled + args.runs as u64 * MESSAGES_MORE * topics.len() as u64;
     let kept = site.messages()?;
     if kept != published {

@@ -11,8 +11,9 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::server::Server;
 
-use super::server::Server;
+use super::PATIENCE;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_greeter-server");
 
@@ -90,17 +91,14 @@ impl Site {
 
     /// A server with the topics that are there.
     pub fn start(&self, store: &Store) -> io::Result<Server> {
-        let mut flags: Vec<_> = KEEP_ALL.map(str::to_owned).into();
+        let mut server = Command::new(PROGRAM);
+        server.args(["--listen", "127.0.0.1:0"]).args(KEEP_ALL);
         if let Store::Disk(sync) = store {
-            let folder = self.folder.display().to_string();
-            flags.extend([
-                "--data".to_owned(),
-                folder,
-                "--sync".to_owned(),
-                sync.clone(),
-            ]);
+            server.arg("--data").arg(&self.folder);
+            server.args(["--sync", sync]);
         }
-        Server::start(Path::new(PROGRAM), &flags, Stdio::inherit())
+        server.env("RUST_LOG", "off");
+        Server::start(&mut server, PATIENCE).map_err(io::Error::other)
     }
 
     /// The bytes that the disk has given to the topics, as `du` counts them.
@@ -162,6 +160,16 @@ impl Drop for Site {
         if let Err(e) = self.clear() {
             eprintln!("durable: cannot remove {}: {e}", self.folder.display());
         }
+    }
+}
+
+/// Lets a server end in order.
+pub fn stop(mut server: Server) -> io::Result<()> {
+    let ended = server.stop(PATIENCE);
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the server stopped with {ended}")))
     }
 }
 

@@ -4,11 +4,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use greeter_stream::service::{ALL_STREAM, GET_STREAM};
 use grpcio::RpcStatusCode;
 use hdrhistogram::Histogram;
+use testkit::http2::{Connection, Event, WINDOW};
+use testkit::numbered::{Numbered, Seen};
 
-use super::http2::{Connection, Event, WINDOW};
-use super::numbered::{Numbered, Seen};
 use super::{PATIENCE, TEXT_BYTES};
 
 /// A call may be sent so much before it is given more.
@@ -30,7 +31,7 @@ impl Replay {
     pub fn start(address: &str, topic: &str, messages: u64) -> io::Result<Self> {
         let mut connection = open(address)?;
         let metadata = [("topic", topic), ("from", "earliest"), ("follow", "false")];
-        connection.call(0, &metadata);
+        connection.call(0, GET_STREAM, &metadata);
         connection.consumed(0, READ_AHEAD - WINDOW);
         let first = Numbered::new(0, TEXT_BYTES);
         Ok(Self {
@@ -70,7 +71,7 @@ impl Replay {
 /// took, in microseconds.
 pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Histogram<u64>> {
     let mut connection = open(address)?;
-    connection.headers(1, "/Greeter/AllStream", &[("topic", topic)]);
+    connection.headers(1, ALL_STREAM, &[("topic", topic)]);
     let mut said = Numbered::new(0, TEXT_BYTES);
     let mut seen = Seen::new(said.clone());
     let mut latencies = Histogram::new(3).map_err(io::Error::other)?;

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::median::Median;
+use testkit::median::Median;
+
 use super::store::Store;
 
 pub fn row(cells: &[impl Display]) {

@@ -5,8 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::http2::{Connection, Event, WINDOW};
-use super::numbered::{Numbered, Seen, DIGITS};
+use greeter_stream::service::GET_STREAM;
+use testkit::http2::{Connection, Event, WINDOW};
+use testkit::numbered::{Numbered, Seen, DIGITS};
+
 use super::TOPIC;
 
 /// Counts the subscribers that have not seen their first message, and will.
@@ -55,7 +57,7 @@ fn read(
 ) -> io::Result<()> {
     let mut connection = Connection::open(address)?;
     for call in 0..seen.len() {
-        connection.call(call, &[("topic", TOPIC), ("from", "earliest")]);
+        connection.call(call, GET_STREAM, &[("topic", TOPIC), ("from", "earliest")]);
     }
     // Of each call, since its window was opened last.
     let mut bytes = vec![0; seen.len()];

@@ -8,15 +8,7 @@
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[allow(dead_code)]
-#[path = "../../tests/it/support/certificates.rs"]
-mod certificates;
-#[path = "../support/median.rs"]
-mod median;
 mod plot;
-#[allow(dead_code)]
-#[path = "../support/server.rs"]
-mod server;
 mod table;
 
 use std::collections::BTreeMap;
@@ -27,9 +19,10 @@ use std::process::{Command, Stdio};
 
 use clap::Parser;
 use serde_json::Value;
-
-use certificates::{Certificate, Folder};
-use server::Server;
+use testkit::certificates::Certificate;
+use testkit::folder::Folder;
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
 /// Measures servers of the same contract in turn.
 #[derive(Parser)]
@@ -181,15 +174,17 @@ fn main() {
 /// One load on a new process of one server.
 fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
     let [server_flags, client_flags] = &target.flags;
-    let server = Server::start(&target.program, server_flags, Stdio::null());
-    let server = server.map_err(|e| e.to_string())?;
+    let mut command = Command::new(&target.program);
+    command.args(["--listen", "127.0.0.1:0"]).args(server_flags);
+    command.env("RUST_LOG", "off").stderr(Stdio::null());
+    let server = Server::start(&mut command, PATIENCE).map_err(|e| e.to_string())?;
     let output = Command::new(env!("CARGO_BIN_EXE_greeter-client"))
         .args(["--server", &server.address])
         .args(client_flags)
         .arg("bench")
         .args(flags.split(' '))
         .args(["--duration", &args.duration, "--warmup", &args.warmup])
-        .args(["--json", "--pid", &server.id().to_string()])
+        .args(["--json", "--pid", &server.process.id().to_string()])
         .output()
         .map_err(|e| e.to_string())?;
     if !output.status.success() {

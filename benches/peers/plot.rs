@@ -125,9 +125,10 @@ impl Axis {
 
     /// Where a value is, from 0 to 1.
     fn part(&self, value: f64) -> f64 {
-        match self.most > self.least {
-            true => (value / self.least).ln() / (self.most / self.least).ln(),
-            false => 0.5,
+        if self.most > self.least {
+            (value / self.least).ln() / (self.most / self.least).ln()
+        } else {
+            0.5
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde_json::Value;
+use testkit::median::Median;
 
-use super::median::Median;
 use super::Reports;
 
 /// A figure of a report: its name in the table, and where it is in the JSON.
@@ -64,11 +64,11 @@ fn value(report: &Value, figure: usize) -> Option<f64> {
         }
         // Of `idle` the only message is not the point.
         _ if report["work"] == "idle" => None,
-        // At full speed it is how far ahead the publisher may be.
-        path if path.starts_with("/latency_us") => match report["work"] == "fan" {
-            true if report["rate"].is_null() => None,
-            _ => Some(number(path)? / 1e3),
-        },
+        // At full speed a latency only says how far ahead the publisher may be.
+        path if path.starts_with("/latency_us") => {
+            let at_full_speed = report["work"] == "fan" && report["rate"].is_null();
+            (!at_full_speed).then_some(number(path)? / 1e3)
+        }
         path => number(path),
     }
 }

@@ -6,11 +6,13 @@ use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::{RpcStatusCode, WriteFlags};
 use grpcio_streams::{client as calls, Call, Observer, Outcome, Requests, Status};
+use testkit::folder::Folder;
+use testkit::raw;
+use testkit::served::serve;
+use testkit::wait::{soon, PATIENCE};
 
 use crate::support::callers::{self, hash, with_token};
-use crate::support::certificates::Folder;
-use crate::support::service::{response, serve};
-use crate::support::{raw, soon, PATIENCE};
+use crate::support::messages::response;
 
 #[test]
 fn a_refused_upload_is_not_read() {

@@ -1,16 +1,16 @@
 //! Messages that are ready together travel together, and none waits for another.
 
 use futures::StreamExt;
+use testkit::relay::Relay;
+use testkit::wait::soon;
 
-use crate::support::process::Server;
-use crate::support::relay::Relay;
-use crate::support::{client, soon};
+use crate::support::{client, server};
 
 #[test]
 fn a_burst_shares_frames_and_a_paced_stream_does_not_wait() {
     const MESSAGES: usize = 2_000;
     let frames = |interval: &str, ticks: usize| {
-        let server = Server::start(&["--ticks", &ticks.to_string(), "--tick-interval", interval]);
+        let server = server::start(&["--ticks", &ticks.to_string(), "--tick-interval", interval]);
         let relay = Relay::to(&server.address);
         let ticks_seen = soon(
             "ticks",

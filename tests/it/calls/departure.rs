@@ -12,23 +12,27 @@ use greeter_stream::client::{Client, Config};
 use greeter_stream::generated::greeter::StreamReqData;
 use grpcio::RpcStatusCode;
 use grpcio_streams::{Requests, Status};
+use testkit::process::Process;
+use testkit::relay::Relay;
+use testkit::served::{outcomes, serve};
+use testkit::wait::{soon, PATIENCE};
+use testkit::{helper, raw};
 
-use crate::support::lines::Lines;
-use crate::support::process::{helper, helper_address, Process, Server, CLIENT};
-use crate::support::relay::Relay;
-use crate::support::service::{outcomes, response, serve};
-use crate::support::{client, client_with, soon, PATIENCE};
+use crate::support::messages::response;
+use crate::support::program::CLIENT;
+use crate::support::{client, client_with, server};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SUBSCRIBERS: usize = 500;
 
 #[test]
 fn five_hundred_idle_subscribers_vanish_and_are_gone_within_a_second() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
-    let mut subscribers = helper("calls::departure::idle_subscribers", &server.address);
-    Lines::of(subscribers.0.stdout.take().expect("piped"))
+    let mut server = server::start(&["--tick-interval", "1h"]);
+    let mut subscribers = helper::start(module_path!(), "idle_subscribers", &server.address);
+    subscribers
+        .lines()
         .wait_for_all(PATIENCE, &["all subscribed"]);
-    subscribers.0.kill().expect("killed");
+    subscribers.kill();
     let killed = Instant::now();
     for _ in 0..SUBSCRIBERS {
         let left = (killed + SECOND).saturating_duration_since(Instant::now());
@@ -42,7 +46,7 @@ fn five_hundred_idle_subscribers_vanish_and_are_gone_within_a_second() {
 #[test]
 #[ignore = "a helper process of another test"]
 fn idle_subscribers() {
-    let client = client_without_timeout(&helper_address());
+    let client = client_without_timeout(&helper::address());
     let subscribe = |_| client.get("aaa").expect("starts");
     let mut streams: Vec<_> = (0..SUBSCRIBERS).map(subscribe).collect();
     for stream in &mut streams {
@@ -65,19 +69,19 @@ fn client_without_timeout(address: &str) -> Client {
 
 #[test]
 fn a_conversation_ends_at_once_when_its_client_is_killed() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let mut talker = Process::start(
         std::process::Command::new(CLIENT)
             .args(["--server", &server.address, "all"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped()),
     );
-    let mut stdin = talker.0.stdin.take().expect("piped");
+    let mut stdin = talker.stdin();
     stdin.write_all(b"hello\n").expect("written");
     server
         .log
         .wait_for_all(PATIENCE, &["AllStream", "message 1: hello"]);
-    talker.0.kill().expect("killed");
+    talker.kill();
     server
         .log
         .wait_for_all(SECOND, &["AllStream", "ended", "1 in, 1 out: CANCELLED"]);
@@ -85,7 +89,7 @@ fn a_conversation_ends_at_once_when_its_client_is_killed() {
 
 #[test]
 fn an_upload_that_is_cut_is_never_complete() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     for kill in [false, true] {
         for _ in 0..10 {
             let relay = Relay::to(&server.address);
@@ -96,13 +100,13 @@ fn an_upload_that_is_cut_is_never_complete() {
                     .stdout(Stdio::piped())
                     .stderr(Stdio::piped()),
             );
-            let mut stdin = uploader.0.stdin.take().expect("piped");
+            let mut stdin = uploader.stdin();
             stdin.write_all(b"1\n2\n3\n").expect("written");
             server
                 .log
                 .wait_for_all(PATIENCE, &["PutStream", "message 3: 3"]);
             if kill {
-                uploader.0.kill().expect("killed");
+                uploader.kill();
             } else {
                 relay.cut();
             }
@@ -114,7 +118,7 @@ fn an_upload_that_is_cut_is_never_complete() {
                 // The client knows, too, while its input is still open.
                 let status = uploader.wait(PATIENCE);
                 assert_eq!(status.code(), Some(1));
-                let mut out = Lines::of(uploader.0.stderr.take().expect("piped"));
+                let mut out = uploader.error_lines();
                 out.wait_for_all(PATIENCE, &["greeter-client: UNAVAILABLE"]);
             }
         }
@@ -166,7 +170,7 @@ fn an_answer_to_a_lost_client_is_not_reported_as_ok() {
 
 #[test]
 fn a_client_that_drops_its_stream_cancels_the_call() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let client = client(&server.address);
     let mut ticks = client.get("aaa").expect("starts");
     soon("tick", ticks.next())
@@ -181,7 +185,7 @@ fn a_client_that_drops_its_stream_cancels_the_call() {
 
 #[test]
 fn a_deadline_ends_the_call_on_both_sides() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let config = Config {
         servers: vec![server.address.clone()],
         timeout: Some(Duration::from_millis(300)),
@@ -225,8 +229,8 @@ fn a_handler_is_dropped_even_while_its_client_reads_nothing() {
                 })
             })
     });
-    let client = crate::support::raw::client(&server.address);
-    let method = crate::support::raw::method("/test/Flood");
+    let client = raw::client(&server.address);
+    let method = raw::method("/test/Flood");
     let (sink, mut receiver) = client
         .duplex_streaming(&method, Default::default())
         .expect("starts");

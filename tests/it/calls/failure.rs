@@ -9,9 +9,11 @@ use futures::{stream, FutureExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::{client, Requests, Status};
+use testkit::raw;
+use testkit::served::{serve, Served};
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::service::{request, response, serve, Served};
-use crate::support::{raw, soon, PATIENCE};
+use crate::support::messages::{request, response};
 
 fn get(client: &grpcio::Client, path: &'static str) -> (Vec<String>, Option<Status>) {
     let responses = client::server_streaming::<_, StreamResData>(

@@ -8,9 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use testkit::process::Process;
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::process::{client as program, Process, Server};
-use crate::support::{client, soon, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client, server};
 
 /// Without rests the calls of this test took from one second to more than twelve.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -40,12 +43,12 @@ fn others_are_served(server: &Server, moved: &AtomicU64) {
 
 #[test]
 fn floods_out_of_the_server_leave_others_their_turn() {
-    let server = Server::start(&["--threads", "1", "--tick-interval", "0s", "--ticks", "0"]);
+    let server = server::start(&["--threads", "1", "--tick-interval", "0s", "--ticks", "0"]);
     let moved = Arc::new(AtomicU64::new(0));
     let start = || Process::start(&mut program(&server.address, &["get", "a"]));
     let mut readers = [start(), start()];
     for reader in &mut readers {
-        let mut out: ChildStdout = reader.0.stdout.take().expect("piped");
+        let mut out: ChildStdout = reader.stdout();
         let moved = moved.clone();
         thread::spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
@@ -59,12 +62,12 @@ fn floods_out_of_the_server_leave_others_their_turn() {
 
 #[test]
 fn floods_into_the_server_leave_others_their_turn() {
-    let mut server = Server::start_quiet(&["--threads", "1"]);
+    let mut server = server::start_quiet(&["--threads", "1"]);
     let moved = Arc::new(AtomicU64::new(0));
     let start = || Process::start(program(&server.address, &["put"]).stdin(Stdio::piped()));
     let mut writers = [start(), start()];
     for writer in &mut writers {
-        let mut input: ChildStdin = writer.0.stdin.take().expect("piped");
+        let mut input: ChildStdin = writer.stdin();
         let moved = moved.clone();
         thread::spawn(move || {
             let lines = "0123456789\n".repeat(5_000);

@@ -2,9 +2,10 @@
 
 use futures::{stream, SinkExt, StreamExt};
 use grpcio::{CallOption, Error, RpcStatusCode, WriteFlags};
+use testkit::raw;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::process::Server;
-use crate::support::{raw, soon, PATIENCE};
+use crate::support::server;
 
 /// Sends raw bytes and half-closes; returns the responses and how the call ended.
 fn call(
@@ -39,7 +40,7 @@ fn call(
 
 #[test]
 fn messages_that_cannot_be_parsed_are_internal_in_every_call() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let client = raw::client(&server.address);
     let good: &[u8] = b"\x0a\x01a";
     let bad: [(&str, &[u8]); 4] = [
@@ -79,7 +80,7 @@ fn messages_that_cannot_be_parsed_are_internal_in_every_call() {
 
 #[test]
 fn what_a_newer_client_adds_is_ignored() {
-    let server = Server::start(&["--tick-interval", "1ms"]);
+    let server = server::start(&["--tick-interval", "1ms"]);
     let client = raw::client(&server.address);
     let unknown_fields = b"\x0a\x01a\x12\x01b\x18\x07";
     assert_eq!(
@@ -94,7 +95,7 @@ fn what_a_newer_client_adds_is_ignored() {
 
 #[test]
 fn get_stream_takes_exactly_one_request() {
-    let server = Server::start(&["--tick-interval", "1ms"]);
+    let server = server::start(&["--tick-interval", "1ms"]);
     let client = raw::client(&server.address);
     for messages in [&[][..], &[b"\x0a\x01a" as &[u8], b"\x0a\x01b"]] {
         let (responses, end) = call(&client, "/Greeter/GetStream", messages);
@@ -107,7 +108,7 @@ fn get_stream_takes_exactly_one_request() {
 
 #[test]
 fn an_unknown_method_is_unimplemented() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let client = raw::client(&server.address);
     for path in [
         "/Greeter/NoStream",

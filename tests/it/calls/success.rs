@@ -7,14 +7,16 @@ use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::GreeterClient;
 use grpcio::{CallOption, Marshaller, Method, MethodType, RpcStatusCode};
 use grpcio_streams::{client as calls, Requests, Status};
+use testkit::raw;
+use testkit::served::serve;
+use testkit::wait::{soon, within, PATIENCE};
 
-use crate::support::process::Server;
-use crate::support::service::{request, response, serve};
-use crate::support::{client, raw, soon, within, PATIENCE};
+use crate::support::messages::{request, response};
+use crate::support::{client, server};
 
 #[test]
 fn get_stream_ticks_at_its_interval_and_ends_one_after_the_last() {
-    let server = Server::start(&["--ticks", "3", "--tick-interval", "300ms"]);
+    let server = server::start(&["--ticks", "3", "--tick-interval", "300ms"]);
     let started = Instant::now();
     let mut ticks = client(&server.address).get("aaa").expect("starts");
     for n in 0..3 {
@@ -35,7 +37,7 @@ fn get_stream_ticks_at_its_interval_and_ends_one_after_the_last() {
 
 #[test]
 fn put_stream_answers_how_many_it_received_and_logs_each() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let messages = ["a", "", "b\n\u{1b}[31m"].map(|m| Ok::<_, Status>(m.to_owned()));
     let answer = soon(
         "answer",
@@ -57,7 +59,7 @@ fn put_stream_answers_how_many_it_received_and_logs_each() {
 
 #[test]
 fn all_stream_talks_and_listens_until_the_client_half_closes() {
-    let mut server = Server::start(&["--tick-interval", "50ms"]);
+    let mut server = server::start(&["--tick-interval", "50ms"]);
     let (sender, messages) = futures::channel::mpsc::unbounded();
     let mut heard = client(&server.address).all(messages).expect("starts");
     for n in 0..3 {
@@ -79,7 +81,7 @@ fn all_stream_talks_and_listens_until_the_client_half_closes() {
 
 #[test]
 fn a_client_may_half_close_at_once() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let client = client(&server.address);
     let nothing = || stream::empty::<Result<String, Status>>();
     assert_eq!(soon("answer", client.put(nothing())).as_deref(), Ok("0"));
@@ -89,7 +91,7 @@ fn a_client_may_half_close_at_once() {
 
 #[test]
 fn a_client_may_send_nothing_for_as_long_as_it_likes() {
-    let mut server = Server::start(&["--tick-interval", "20ms"]);
+    let mut server = server::start(&["--tick-interval", "20ms"]);
     let client = client(&server.address);
     let mut heard = client
         .all(stream::pending::<Result<String, Status>>())
@@ -116,7 +118,7 @@ fn a_client_may_send_nothing_for_as_long_as_it_likes() {
 
 #[test]
 fn a_client_may_send_100_000_messages() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let client = client(&server.address);
     let messages = (0..100_000).map(|n| Ok::<_, Status>(format!("message {n}")));
     let calls = client.clone();
@@ -129,7 +131,7 @@ fn a_client_may_send_100_000_messages() {
 
 #[test]
 fn the_generated_client_works_as_well() {
-    let server = Server::start(&["--ticks", "2", "--tick-interval", "1ms"]);
+    let server = server::start(&["--ticks", "2", "--tick-interval", "1ms"]);
     let stub = GreeterClient::new(raw::channel(&server.address));
     let ticks = stub.get_stream(&request("aaa")).expect("starts");
     assert_eq!(

@@ -7,9 +7,12 @@ use futures::TryStreamExt;
 use futures_timer::Delay;
 use greeter_stream::generated::greeter::StreamReqData;
 use serde_json::Value;
+use testkit::process::{run, text};
+use testkit::served::serve;
 
-use crate::support::process::{client, run, text, Server};
-use crate::support::service::{response, serve};
+use crate::support::messages::response;
+use crate::support::program::client;
+use crate::support::server;
 
 fn bench(server: &str, args: &[&str]) -> Value {
     let short = ["--duration", "500ms", "--warmup", "100ms", "--json"];
@@ -20,7 +23,7 @@ fn bench(server: &str, args: &[&str]) -> Value {
 
 #[test]
 fn every_load_runs_and_says_what_it_came_to() {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     for work in ["get", "put", "ping", "fan", "calls"] {
         let streams = ["--streams", "4", "--connections", "2", "--size", "100000"];
         let report = bench(&server.address, &[&[work][..], &streams].concat());
@@ -32,7 +35,7 @@ fn every_load_runs_and_says_what_it_came_to() {
         let measures_latency = !["get", "put"].contains(&work);
         assert_eq!(report.get("latency_us").is_some(), measures_latency);
     }
-    let pid = server.process.0.id().to_string();
+    let pid = server.process.id().to_string();
     let report = bench(&server.address, &["idle", "--streams", "50", "--pid", &pid]);
     assert_eq!(report["count"], 50, "everyone has the one message");
     let used = |name: &str| report["server"][name].as_f64().expect("a number");

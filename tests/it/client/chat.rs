@@ -1,10 +1,12 @@
 //! A conversation as a person at a terminal has it.
 
 use std::process::Stdio;
+use testkit::process::{run, text, Signal};
+use testkit::terminal::Terminal;
+use testkit::wait::PATIENCE;
 
-use crate::support::process::{client, run, text, Server, CLIENT};
-use crate::support::terminal::Terminal;
-use crate::support::PATIENCE;
+use crate::support::program::{client, CLIENT};
+use crate::support::server;
 
 fn join(server: &str, flags: &str) -> Terminal {
     Terminal::run(&format!(
@@ -22,7 +24,7 @@ fn put(server: &str, lines: &str) {
 
 #[test]
 fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let before: Vec<_> = (1..=12).map(|n| n.to_string()).collect();
     put(&server.address, &(before.join("\n") + "\n"));
 
@@ -48,7 +50,7 @@ fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
 
 #[test]
 fn the_end_of_the_input_ends_a_conversation_when_everything_is_heard() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let mut ann = join(&server.address, "");
     ann.wait_for(&[">"]);
     ann.press("bye\r");
@@ -59,7 +61,7 @@ fn the_end_of_the_input_ends_a_conversation_when_everything_is_heard() {
 
 #[test]
 fn what_is_pasted_is_said_line_by_line() {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let mut ann = join(&server.address, "--name ann");
     ann.wait_for(&["ann>"]);
     let lines: Vec<_> = (1..=300).map(|n| format!("line {n} of 300")).collect();
@@ -82,21 +84,21 @@ fn what_is_pasted_is_said_line_by_line() {
 
 #[test]
 fn what_is_typed_while_the_server_is_away_is_said_when_it_is_back() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let address = server.address.clone();
     put(&address, "before\n");
     let mut ann = join(&address, "--name ann");
     ann.wait_for(&["before", "ann>"]);
-    server.process.0.kill().expect("killed");
+    server.process.kill();
     server.process.wait(PATIENCE);
     let told = |seen: &[&str]| seen.iter().any(|line| line.contains("; trying again in "));
     ann.wait_until("a notice", told);
     ann.press("hello\r");
-    let mut server = Server::start_at(&address, &[]);
+    let mut server = server::start_at(&address, &[]);
     ann.wait_for(&["ann: hello", "ann>"]);
 
     // A line that waits for the server does not hold up who wants to leave.
-    server.process.0.kill().expect("killed");
+    server.process.kill();
     server.process.wait(PATIENCE);
     ann.press("lost\r");
     ann.wait_until("notices", |seen| {
@@ -108,7 +110,7 @@ fn what_is_typed_while_the_server_is_away_is_said_when_it_is_back() {
 
 #[test]
 fn a_conversation_that_keeps_nothing_ends_all_the_same() {
-    let server = Server::start(&["--retention-messages", "0"]);
+    let server = server::start(&["--retention-messages", "0"]);
     let mut all = client(&server.address, &["all", "--topic", "room"]);
     let output = run(&mut all, b"gone at once\n");
     assert_eq!(output.status.code(), Some(1));
@@ -118,7 +120,7 @@ fn a_conversation_that_keeps_nothing_ends_all_the_same() {
 
 #[test]
 fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let mut ann = Terminal::run(&format!(
         "sh -c '{CLIENT} --server {} all --topic room --no-resume; stty -a | grep -o \" echo \"'",
         server.address
@@ -129,7 +131,7 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
     ann.wait_for(&["all", ">"]);
     ann.press("half");
     ann.wait_for(&["> half"]);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let told =
         "greeter-client: UNAVAILABLE: the server is shutting down; try again, or try another \
                 server: topic room goes on at offset 1 of epoch ";

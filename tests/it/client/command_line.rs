@@ -3,14 +3,15 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use testkit::process::{run, text, Process, Signal};
+use testkit::wait::PATIENCE;
 
-use crate::support::lines::Lines;
-use crate::support::process::{client, run, text, Process, Server, CLIENT, SERVER};
-use crate::support::PATIENCE;
+use crate::support::program::{client, CLIENT};
+use crate::support::server::{self, SERVER};
 
 #[test]
 fn get_prints_a_message_a_line_as_it_arrives() {
-    let server = Server::start(&["--ticks", "3", "--tick-interval", "1ms"]);
+    let server = server::start(&["--ticks", "3", "--tick-interval", "1ms"]);
     let output = run(&mut client(&server.address, &["get", "aaa"]), b"");
     assert!(output.status.success());
     assert_eq!(text(&output.stdout).lines().count(), 3);
@@ -31,36 +32,26 @@ fn get_prints_a_message_a_line_as_it_arrives() {
     }
 
     // Long before the second.
-    let slow = Server::start(&["--tick-interval", "1h"]);
+    let slow = server::start(&["--tick-interval", "1h"]);
     let mut get = Process::start(&mut client(&slow.address, &["get", "aaa"]));
-    Lines::of(get.0.stdout.take().expect("piped")).wait_for(PATIENCE, |line| !line.is_empty());
+    get.lines().wait_for(PATIENCE, |line| !line.is_empty());
 }
 
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
-    let server = Server::start(&["--ticks", "0", "--tick-interval", "0s"]);
+    let server = server::start(&["--ticks", "0", "--tick-interval", "0s"]);
     let mut get = Process::start(&mut client(&server.address, &["get", "aaa"]));
     let mut three = [0; 3];
-    get.0
-        .stdout
-        .take()
-        .expect("piped")
-        .read_exact(&mut three)
-        .expect("output");
+    get.stdout().read_exact(&mut three).expect("output");
     assert_eq!(get.wait(PATIENCE).code(), Some(0));
     let mut said = String::new();
-    get.0
-        .stderr
-        .take()
-        .expect("piped")
-        .read_to_string(&mut said)
-        .expect("UTF-8");
+    get.stderr().read_to_string(&mut said).expect("UTF-8");
     assert_eq!(said, "");
 }
 
 #[test]
 fn put_sends_a_file_or_standard_input_and_prints_the_answer() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let path = std::env::temp_dir().join(format!("greeter-put-{}", std::process::id()));
     std::fs::write(&path, "one\n\nthree ß\nfour").expect("written");
     let file = path.to_str().expect("UTF-8");
@@ -94,7 +85,7 @@ fn put_sends_a_file_or_standard_input_and_prints_the_answer() {
 
 #[test]
 fn put_names_the_line_that_cannot_be_sent_and_sends_nothing_after_it() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let too_long = [b"ok\n", &vec![b'x'; 4 * 1024 * 1024][..], b"\nafter\n"].concat();
     for (input, why) in [
         (
@@ -125,14 +116,14 @@ fn put_names_the_line_that_cannot_be_sent_and_sends_nothing_after_it() {
 
 #[test]
 fn put_notices_the_end_of_its_call_while_its_input_is_open() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let mut put = Process::start(client(&server.address, &["put"]).stdin(Stdio::piped()));
-    let mut stdin = put.0.stdin.take().expect("piped");
+    let mut stdin = put.stdin();
     stdin.write_all(b"one\n").expect("written");
     server.log.wait_for_all(PATIENCE, &["message 1: one"]);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     assert_eq!(put.wait(PATIENCE).code(), Some(1));
-    let mut said = Lines::of(put.0.stderr.take().expect("piped"));
+    let mut said = put.error_lines();
     said.wait_for_all(
         PATIENCE,
         &["greeter-client: UNAVAILABLE: the server is shutting down"],
@@ -141,10 +132,10 @@ fn put_notices_the_end_of_its_call_while_its_input_is_open() {
 
 #[test]
 fn all_sends_lines_prints_what_arrives_and_waits_for_the_end() {
-    let mut server = Server::start(&["--tick-interval", "1ms"]);
+    let mut server = server::start(&["--tick-interval", "1ms"]);
     let mut all = Process::start(client(&server.address, &["all"]).stdin(Stdio::piped()));
-    let mut stdin = all.0.stdin.take().expect("piped");
-    let mut heard = Lines::of(all.0.stdout.take().expect("piped"));
+    let mut stdin = all.stdin();
+    let mut heard = all.lines();
     for n in 1..=3 {
         writeln!(stdin, "line {n}").expect("written");
         server
@@ -170,7 +161,7 @@ fn a_call_that_fails_exits_1_with_its_status_on_one_line() {
     assert!(said.starts_with("greeter-client: UNAVAILABLE: "), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
 
-    let slow = Server::start(&["--tick-interval", "1h"]);
+    let slow = server::start(&["--tick-interval", "1h"]);
     let output = run(
         &mut client(&slow.address, &["--timeout", "200ms", "get", "aaa"]),
         b"",
@@ -194,10 +185,10 @@ fn wait_waits_for_a_server_that_comes_up_later() {
         &["--wait", "get", "aaa", "--count", "1"],
     ));
     // It is up and has found nobody when it is waited for and has not ended.
-    let mut said = Lines::of(get.0.stderr.take().expect("piped"));
+    let mut said = get.error_lines();
     said.wait_for(PATIENCE, |line| line == format!("waiting for {address}"));
-    assert!(get.0.try_wait().expect("wait").is_none());
-    let _server = Server::start_at(&address, &[]);
+    assert!(get.ended().is_none());
+    let _server = server::start_at(&address, &[]);
     assert_eq!(get.wait(PATIENCE).code(), Some(0));
 
     let output = run(
@@ -241,7 +232,7 @@ fn a_server_that_cannot_be_is_wrong_usage() {
 
 #[test]
 fn a_proxy_of_the_environment_is_not_for_this_machine() {
-    let server = Server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let server = server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
     let mut get = client(&server.address, &["get", "a"]);
     get.env("http_proxy", "http://127.0.0.1:1")
         .env("https_proxy", "http://127.0.0.1:1");
@@ -250,13 +241,9 @@ fn a_proxy_of_the_environment_is_not_for_this_machine() {
 
 #[test]
 fn the_end_of_a_terminal_ends_the_input_after_half_a_line_too() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     // A person presses Ctrl-D twice after `half`, and once more goes to whoever reads next.
-    let command = format!(
-        "{} --server {} put",
-        crate::support::process::CLIENT,
-        server.address
-    );
+    let command = format!("{} --server {} put", CLIENT, server.address);
     let mut script = Command::new("script");
     let script = script.args(["-qec", &command, "/dev/null"]);
     let output = run(script.stdout(Stdio::piped()), b"one\nhalf\x04\x04");
@@ -270,7 +257,7 @@ fn the_end_of_a_terminal_ends_the_input_after_half_a_line_too() {
 
 #[test]
 fn demo_does_what_the_original_client_does() {
-    let mut server = Server::start(&["--ticks", "2", "--tick-interval", "50ms"]);
+    let mut server = server::start(&["--ticks", "2", "--tick-interval", "50ms"]);
     let demo = [
         "demo",
         "--interval",
@@ -300,18 +287,14 @@ fn output_for_a_terminal_is_escaped() {
     let Ok(_) = script else {
         panic!("the tests need `script` of util-linux")
     };
-    let relay = crate::support::service::serve(1, |service| {
+    let relay = testkit::served::serve(1, |service| {
         use greeter_stream::generated::greeter::StreamReqData;
         service.server_streaming("/Greeter/GetStream", |_, _: StreamReqData| {
-            let nasty = crate::support::service::response("\u{1b}]0;owned\u{7}");
+            let nasty = crate::support::messages::response("\u{1b}]0;owned\u{7}");
             futures::stream::iter([Ok(nasty)])
         })
     });
-    let command = format!(
-        "{} --server {} get a",
-        crate::support::process::CLIENT,
-        relay.address
-    );
+    let command = format!("{} --server {} get a", CLIENT, relay.address);
     let output = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .output();
@@ -369,7 +352,7 @@ fn nothing_to_publish_is_told_to_the_server_all_the_same() {
     let nobody = run(&mut client("127.0.0.1:1", &["put", "--topic", "t"]), b"");
     assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody.stdout));
     assert!(text(&nobody.stderr).contains("UNAVAILABLE"));
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let nothing = run(&mut client(&server.address, &["put", "--topic", "t"]), b"");
     assert_eq!(nothing.status.code(), Some(0));
     let receipt = text(&nothing.stdout);
@@ -381,7 +364,7 @@ fn nothing_to_publish_is_told_to_the_server_all_the_same() {
 
 #[test]
 fn a_line_that_is_too_long_with_its_name_is_named() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     // 4 MiB, less 5 bytes around the text.
     let longest = 4 * 1024 * 1024 - 5;
     let all = ["all", "--topic", "t", "--name", "ann"];

@@ -9,15 +9,19 @@ use greeter_stream::client::{
 };
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
+use testkit::process::{run, text};
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
+use testkit::{balancer, dns};
 use topic_log::{From, Name};
 
-use crate::support::process::{client as program, run, text, Server};
-use crate::support::{balancer, client_with, dns, soon, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
 /// A server that can be told from others: by how many messages it answers GetStream with.
 fn server(listen: &str, number: usize) -> Server {
     let number = number.to_string();
-    Server::start_at(listen, &["--ticks", &number, "--tick-interval", "1ms"])
+    server::start_at(listen, &["--ticks", &number, "--tick-interval", "1ms"])
 }
 
 /// The number of the server that a call reaches.
@@ -62,7 +66,7 @@ fn calls_spread_over_the_servers_that_live() {
     let numbers = (0..20).map(|_| reached(&client).expect("both live"));
     assert_eq!(numbers.filter(|number| *number == 1).count(), 10);
 
-    one.process.0.kill().expect("killed");
+    one.process.kill();
     one.process.wait(PATIENCE);
     let mut in_a_row = 0;
     call_until(&client, |number| {
@@ -82,7 +86,7 @@ fn the_first_server_is_called_until_it_dies() {
     for _ in 0..10 {
         assert_eq!(reached(&client), Ok(1));
     }
-    one.process.0.kill().expect("killed");
+    one.process.kill();
     one.process.wait(PATIENCE);
     call_until(&client, |number| number == 2);
 
@@ -105,7 +109,7 @@ fn the_first_server_is_called_until_it_dies() {
 
 #[test]
 fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
-    let (mut one, two) = (Server::start(&[]), Server::start(&[]));
+    let (mut one, two) = (server::start(&[]), server::start(&[]));
     let servers = vec![one.address.clone(), two.address.clone()];
     let client = client(servers, Balance::PickFirst);
     let topic = || Name::new("t").expect("a name");
@@ -123,7 +127,7 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
         .expect("not lost");
     assert_eq!(a.data, "a");
 
-    one.process.0.kill().expect("killed");
+    one.process.kill();
     one.process.wait(PATIENCE);
     let lost = soon("sent", publisher.send("b".to_owned())).expect_err("a is lost");
     assert!(
@@ -143,8 +147,8 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
 
 #[test]
 fn a_conversation_that_moves_to_an_older_server_is_heard_to_its_end() {
-    let two = Server::start(&[]);
-    let mut one = Server::start(&[]);
+    let two = server::start(&[]);
+    let mut one = server::start(&[]);
     let client = client_with(Config {
         servers: vec![one.address.clone(), two.address.clone()],
         ..Config::default()
@@ -153,7 +157,7 @@ fn a_conversation_that_moves_to_an_older_server_is_heard_to_its_end() {
     let joined = soon("joined", client.join(topic, JoinOptions::default()));
     let mut conversation = joined.expect("a server");
     soon("said", conversation.send("a".to_owned())).expect("acknowledged");
-    one.process.0.kill().expect("killed");
+    one.process.kill();
     one.process.wait(PATIENCE);
     let lost = soon("said", conversation.send("b".to_owned())).expect_err("a is lost");
     assert!(matches!(lost, PublishError::Lost { .. }), "{lost}");

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
-use rustix::process::{getrlimit, prlimit, Pid, Resource, Rlimit};
+use rustix::process::{getrlimit, prlimit, Resource, Rlimit};
+use testkit::exclusive::whole_machine;
+use testkit::folder::Folder;
+use testkit::helper;
+use testkit::wait::PATIENCE;
 use topic_log::From;
 
 use crate::support::account::{Account, TOPIC};
-use crate::support::certificates::Folder;
 use crate::support::durable::{Durable, KEEP_ALL};
-use crate::support::process::{helper_folder, run_helper_with_mounts, Server};
-use crate::support::{whole_machine, PATIENCE};
+use crate::support::server;
 
 /// How soon the server has to notice that it can write again.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
@@ -113,7 +115,7 @@ fn a_full_disk_refuses_publishers_until_there_is_room() {
         "a_disk_that_fills_up",
         "a_disk_that_is_full_at_the_start",
     ] {
-        run_helper_with_mounts(&format!("disk::full::{name}"), &mounts, &disk, 5 * PATIENCE);
+        helper::run_with_mounts(module_path!(), name, &mounts, &disk, 5 * PATIENCE);
     }
 }
 
@@ -127,7 +129,7 @@ fn fill(ballast: &str, left: u64) {
 
 /// Leaves so much of a disk for a server, in bytes, and then makes room.
 fn fills_up(left: u64) {
-    let disk = helper_folder();
+    let disk = helper::folder();
     let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
     let mut server = Durable::start(&data, &KEEP_ALL);
     let fail = |_: &mut Durable| fill(&ballast, left);
@@ -151,7 +153,7 @@ fn a_disk_that_fills_up() {
 #[test]
 #[ignore = "a helper process of another test"]
 fn a_disk_that_is_full_at_the_start() {
-    let disk = helper_folder();
+    let disk = helper::folder();
     let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
     let mut server = Durable::start(&data, &KEEP_ALL);
     let account = &Account::of(&server.address);
@@ -165,7 +167,7 @@ fn a_disk_that_is_full_at_the_start() {
     // Once with no room at all, and once with too little.
     for left in [0, 64 * 1024] {
         fill(&ballast, left);
-        match Server::try_start(&server.address, &["--data", &data], "warn") {
+        match server::try_start(&server.address, &["--data", &data], "warn") {
             Ok(_server) => account.ledger.check(TOPIC, &account.read(From::Earliest)),
             Err(refusal) => {
                 let said = refusal.said.join("\n");
@@ -193,7 +195,7 @@ fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
     let usual = getrlimit(Resource::Fsize);
     let limit = |server: &mut Durable, limit| {
         // No file may become longer than that: what goes beyond is EFBIG.
-        let process = Pid::from_child(&server.server().process.0);
+        let process = server.server().process.pid();
         prlimit(Some(process), Resource::Fsize, limit).expect("limited");
     };
     let few = Rlimit {
@@ -207,7 +209,7 @@ fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
 
 /// That a server does not start with its topics in `folder`, and says why and what to do.
 fn refuses(folder: &str, why: &str) {
-    let refusal = match Server::try_start("127.0.0.1:0", &["--data", folder], "warn") {
+    let refusal = match server::try_start("127.0.0.1:0", &["--data", folder], "warn") {
         Err(refusal) => refusal,
         Ok(_) => panic!("it starts with {folder}"),
     };
@@ -254,14 +256,14 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let data = folder.path("data");
     Durable::start(&data, &[]).stop();
     let mounts = format!("mount --bind {data} {data}; mount -o remount,bind,ro {data}");
-    let name = "disk::full::a_read_only_folder";
-    run_helper_with_mounts(name, &mounts, &data, PATIENCE);
+    let name = "a_read_only_folder";
+    helper::run_with_mounts(module_path!(), name, &mounts, &data, PATIENCE);
 }
 
 #[test]
 #[ignore = "a helper process of another test"]
 fn a_read_only_folder() {
-    let data = helper_folder();
+    let data = helper::folder();
     assert!(fs::write(Path::new(&data).join("file"), "text").is_err());
     refuses(&data, "Read-only file system");
     refuses(&format!("{data}/new"), "Read-only file system");

@@ -4,17 +4,20 @@
 //! leaves the journal as it is on the disk (linux/fs/ext4/ext4.h: `_IOR('X', 125, __u32)`, 2).
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::thread;
+use std::time::Duration;
 
+use testkit::environment::number;
+use testkit::exclusive::whole_machine;
+use testkit::folder::Folder;
+use testkit::helper;
+use testkit::ledger::{Acknowledged, Id};
+use testkit::process::{run_within, text};
+use testkit::wait::PATIENCE;
 use topic_log::From;
 
 use crate::support::account::{Account, TOPIC};
-use crate::support::certificates::Folder;
 use crate::support::durable::{Durable, KEEP_ALL};
-use crate::support::ledger::{Acknowledged, Id};
-use crate::support::process::{helper_folder, run_helper_with_mounts, run_within, text, Process};
-use crate::support::{number, whole_machine, PATIENCE};
 
 /// How often; the environment's `GREETER_TEST_CUTS` says otherwise.
 const CUTS: u64 = 5;
@@ -89,30 +92,11 @@ fn live_and_die(
         thread::sleep(before);
         // A sync that is under way in that moment may be said to be done, and is not: so there is
         // none.
-        stop(&server.server().process);
+        server.server().process.freeze();
         disk.cut_power();
         server.kill();
         (reader.join().expect("no panic"), acknowledged)
     })
-}
-
-/// Stops all of a process's threads where they are, those in a system call at its end.
-fn stop(process: &Process) {
-    process.signal("STOP");
-    let threads = format!("/proc/{}/task", process.0.id());
-    let is_stopped = |thread: fs::DirEntry| {
-        let state = fs::read_to_string(thread.path().join("stat")).expect("a thread");
-        // After the name, which is in brackets.
-        state.rsplit(") ").next().expect("a state").starts_with('T')
-    };
-    let begun = Instant::now();
-    while !fs::read_dir(&threads)
-        .expect("a process")
-        .all(|thread| is_stopped(thread.expect("a thread")))
-    {
-        assert!(begun.elapsed() < PATIENCE, "it does not stop");
-        thread::park_timeout(Duration::from_millis(1));
-    }
 }
 
 fn cuts() -> u64 {
@@ -124,12 +108,9 @@ fn what_was_acknowledged_is_there_after_power_was_lost() {
     let _alone = whole_machine();
     let folder = Folder::new();
     let limit = PATIENCE * 3 + Duration::from_secs(10) * cuts() as u32;
-    for name in [
-        "disk::power_cut::synced_always",
-        "disk::power_cut::synced_in_time",
-    ] {
+    for name in ["synced_always", "synced_in_time"] {
         let disk = folder.path("disk");
-        run_helper_with_mounts(name, &Disk::make(&disk), &disk, limit);
+        helper::run_with_mounts(module_path!(), name, &Disk::make(&disk), &disk, limit);
     }
 }
 
@@ -137,7 +118,7 @@ fn what_was_acknowledged_is_there_after_power_was_lost() {
 #[ignore = "a helper process of another test"]
 fn synced_always() {
     let disk = Disk {
-        path: helper_folder(),
+        path: helper::folder(),
     };
     let data = format!("{}/data", disk.path);
     let mut server = Durable::start(&data, &KEEP_ALL);
@@ -165,7 +146,7 @@ fn synced_in_time() {
     // What a sync may take.
     const SYNCED_WITHIN: Duration = Duration::from_millis(400);
     let disk = Disk {
-        path: helper_folder(),
+        path: helper::folder(),
     };
     let (mut lost, mut cut) = (0, 0);
     // Until something is lost, else it was no power cut.

@@ -11,13 +11,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::executor::block_on;
 use futures::future::{join_all, poll_fn};
+use testkit::exclusive::whole_machine;
+use testkit::process::{run, text, Signal};
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{
     list, Appended, Disk, Durability, Epoch, Error, From, Limits, Name, OpenError, ProducerName,
     Retention, Sequence, Store, Topic,
 };
 
-use crate::support::process::{client, run, text, Server, SERVER};
-use crate::support::{soon, whole_machine, PATIENCE};
+use crate::support::program::client;
+use crate::support::server::{self, SERVER};
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
@@ -465,12 +469,12 @@ fn what_is_exported_and_imported_is_the_same() {
     let export = ["get", "--from", "earliest", "--no-follow", "--topic"];
     let export = |server: &Server, topic| printed(server, &[&export[..], &[topic]].concat(), "");
     {
-        let server = Server::start_quiet(&["--data", data]);
+        let server = server::start_quiet(&["--data", data]);
         put(&server, "t", &lines);
         assert!(export(&server, "t") == lines, "the lines come back");
-        server.process.signal("KILL");
+        server.process.signal(Signal::KILL);
     }
-    let server = Server::start_quiet(&["--data", data]);
+    let server = server::start_quiet(&["--data", data]);
     let exported = export(&server, "t");
     assert!(exported == lines, "also from disk");
     put(&server, "copy", &exported);
@@ -496,13 +500,13 @@ fn the_topics_of_a_stopped_server_are_listed_and_left_alone() {
     assert_eq!(empty.0, Some(1));
     assert!(empty.2.contains("there are no topics in"), "{}", empty.2);
 
-    let mut server = Server::start_quiet(&["--data", data, "--retention-messages", "2"]);
+    let mut server = server::start_quiet(&["--data", data, "--retention-messages", "2"]);
     printed(&server, &["put", "--topic", "b"], "1\n2\n3\n");
     printed(&server, &["put", "--topic", "a/long/name"], "one\n");
     let (code, _, errors) = topics(&[]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("another process uses"), "{errors}");
-    server.process.signal("KILL");
+    server.process.signal(Signal::KILL);
     server.process.wait(PATIENCE);
 
     let before = contents(dir.path());

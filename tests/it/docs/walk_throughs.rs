@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::{env, fs, process};
+use testkit::terminal::Terminal;
 
-use crate::support::process::{Server, CLIENT};
-use crate::support::terminal::Terminal;
+use crate::support::program::CLIENT;
+use crate::support::server;
 
 /// The block behind the paragraph that begins with `title`.
 fn block(title: &str) -> Vec<String> {
@@ -35,7 +36,7 @@ fn parse(line: &str) -> (&str, char, &str) {
 }
 
 fn walk_through(title: &str) {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
     let free = TcpListener::bind("127.0.0.1:0").expect("free port");
     let relay_port = port(&free.local_addr().expect("bound").to_string());

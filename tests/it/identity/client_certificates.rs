@@ -6,13 +6,14 @@ use futures::{SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, Config, Tls, Token};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
+use testkit::certificates::{for_servers_only, Certificate, Wanted};
+use testkit::folder::Folder;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::Name;
 
 use crate::support::callers::{hash, UNKNOWN};
-use crate::support::certificates::{for_servers_only, Certificate, Folder, Wanted};
-use crate::support::process::Server;
 use crate::support::secured::{self, by_program, fails, library, trusting};
-use crate::support::{client_with, soon, PATIENCE};
+use crate::support::{client_with, server};
 
 #[test]
 fn with_a_client_ca_only_its_clients_get_in() {
@@ -128,8 +129,8 @@ fn a_certificate_names_its_client() {
         hash("secret-of-cy")
     );
     let callers = folder.write("tokens", callers);
-    let mut open = Server::start(&[&tls[..], &fast].concat());
-    let mut listed = Server::start(&[&tls[..], &fast, &["--token-file", &callers]].concat());
+    let mut open = server::start(&[&tls[..], &fast].concat());
+    let mut listed = server::start(&[&tls[..], &fast, &["--token-file", &callers]].concat());
 
     let client = |address: &str, wanted: &Certificate, token: Option<&str>| -> Client {
         let (certificate, key) = folder.write_pair("client", wanted);

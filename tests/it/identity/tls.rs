@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use futures::{stream, StreamExt, TryStreamExt};
 use grpcio_streams::Status;
+use testkit::certificates::{Certificate, Wanted};
+use testkit::folder::Folder;
+use testkit::raw;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::certificates::{Certificate, Folder, Wanted};
-use crate::support::process::{refused, Server};
+use crate::support::client;
 use crate::support::secured::{self, by_program, fails, library, trusting};
-use crate::support::{client, raw, soon, PATIENCE};
+use crate::support::server::{self, refused};
 
 #[test]
 fn the_three_calls_go_over_tls() {
@@ -82,7 +85,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
         ..Wanted::default()
     });
     let (certificate, key) = folder.write_pair("expired", &expired);
-    let mut server = Server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
+    let mut server = server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
     let warning = ["expired.crt: the certificate has expired, on "];
     server.log.wait_for_all(PATIENCE, &warning);
     fails(&server.address, &["--tls", "--ca", &ca], not_accepted);
@@ -92,7 +95,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
 fn plaintext_on_the_tls_port_and_the_reverse_fail_at_once() {
     let folder = Folder::new();
     let secured = secured::server(&folder, &Certificate::ca("ca"), false);
-    let plain = Server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let plain = server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
     let ca = folder.path("ca.crt");
     fails(
         &secured.address,
@@ -169,7 +172,7 @@ fn plaintext_for_others_has_to_be_asked_for() {
         assert!(code == Some(1) && said.contains(why), "{said}");
     }
     for own in ["127.0.0.2:0", "[::ffff:127.0.0.1]:0"] {
-        let server = Server::start_at(own, &["--ticks", "1", "--tick-interval", "1ms"]);
+        let server = server::start_at(own, &["--ticks", "1", "--tick-interval", "1ms"]);
         assert_eq!(
             soon(
                 "ticks",

@@ -6,11 +6,12 @@ use futures::{stream, StreamExt};
 use grpcio_streams::Status;
 use openssl::nid::Nid;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
+use testkit::certificates::{Certificate, Wanted};
+use testkit::folder::Folder;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::certificates::{Certificate, Folder, Wanted};
-use crate::support::process::{refused, Server};
 use crate::support::secured::{by_program, library, trusting};
-use crate::support::{soon, PATIENCE};
+use crate::support::server::{self, refused};
 
 /// The common name in the certificate that a server shows.
 fn shown(address: &str) -> String {
@@ -31,7 +32,7 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
     let ca = Certificate::ca("ca");
     let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
     let ca_path = folder.write("ca.crt", ca.pem());
-    let mut server = Server::start(&[
+    let mut server = server::start(&[
         "--tls-cert",
         &certificate,
         "--tls-key",

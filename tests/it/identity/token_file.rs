@@ -6,12 +6,13 @@ use futures::{stream, StreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::RpcStatusCode;
 use grpcio_streams::{client as calls, Status};
+use testkit::folder::Folder;
+use testkit::raw;
+use testkit::wait::{soon, within, PATIENCE};
 
 use crate::support::callers::{self, call, hash, silent_call, with_token, METHODS, UNKNOWN};
-use crate::support::certificates::Folder;
-use crate::support::process::{refused, Server};
-use crate::support::service::request;
-use crate::support::{raw, soon, within, PATIENCE};
+use crate::support::messages::request;
+use crate::support::server::{self, refused};
 
 #[test]
 fn rights_are_a_topics_and_a_calls() {
@@ -213,7 +214,7 @@ fn ten_thousand_wrong_tokens_cost_little_and_leave_nothing() {
         "--tick-interval",
         "1ms",
     ];
-    let server = Server::start_quiet(&args);
+    let server = server::start_quiet(&args);
     let client = raw::client(&server.address);
     let guess = |count: usize| {
         let guesses = stream::iter(0..count).map(|n| {

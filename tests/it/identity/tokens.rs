@@ -6,14 +6,15 @@ use std::time::Instant;
 use futures::StreamExt;
 use greeter_stream::client::{Config, Tls, Token};
 use grpcio_streams::Status;
+use testkit::certificates::{Certificate, Wanted};
+use testkit::folder::Folder;
+use testkit::process::{run, text, Signal};
+use testkit::wait::{soon, PATIENCE};
+use testkit::{helper, raw};
 
 use crate::support::callers::{self, call, hash, silent_call, with_token, METHODS, UNKNOWN};
-use crate::support::certificates::{Certificate, Folder, Wanted};
-use crate::support::lines::Lines;
-use crate::support::process::{
-    client as program, helper_address, helper_on_a_network, run, text, Server,
-};
-use crate::support::{client_with, raw, soon, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
 #[test]
 fn a_call_needs_a_token_that_the_server_knows() {
@@ -173,10 +174,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
 
 #[test]
 fn a_token_that_came_over_a_network_in_plaintext_is_refused() {
-    let mut elsewhere = helper_on_a_network("identity::tokens::elsewhere", "192.0.2.1");
-    let output = Lines::of(elsewhere.0.stdout.take().expect("piped"));
-    let ended = elsewhere.wait(PATIENCE);
-    assert!(ended.success(), "{:#?}", output.rest());
+    helper::run_on_a_network(module_path!(), "elsewhere", "192.0.2.1", PATIENCE);
 }
 
 /// Calls a server from an address that is not a loopback one.
@@ -192,7 +190,7 @@ fn elsewhere() {
             ..Wanted::default()
         }),
     );
-    let address = format!("{}:0", helper_address());
+    let address = format!("{}:0", helper::address());
     let args = [
         "--token-file",
         &callers,
@@ -201,7 +199,7 @@ fn elsewhere() {
         "--tick-interval",
         "1ms",
     ];
-    let plain = Server::start_at(&address, &[&args[..], &["--insecure"]].concat());
+    let plain = server::start_at(&address, &[&args[..], &["--insecure"]].concat());
     let client = raw::client(&plain.address);
     for token in ["Bearer secret-of-ann", "Bearer wrong", ""] {
         let refused = call(&client, "/Greeter/GetStream", &with_token(token, None));
@@ -215,7 +213,7 @@ fn elsewhere() {
         folder.path("server.crt"),
         ["--tls-cert", &certificate, "--tls-key", &key],
     );
-    let secured = Server::start_at(&address, &[&args[..], &tls].concat());
+    let secured = server::start_at(&address, &[&args[..], &tls].concat());
     let ann = client_with(Config {
         servers: vec![secured.address.clone()],
         tls: Some(Tls::new().ca(Path::new(&ca)).expect("a CA")),
@@ -240,7 +238,7 @@ fn a_token_is_never_in_the_log() {
         "--tick-interval",
         "1ms",
     ];
-    let mut server = Server::start_with("127.0.0.1:0", &args, "trace");
+    let mut server = server::start_with("127.0.0.1:0", &args, "trace");
     let client = raw::client(&server.address);
     for method in METHODS {
         for token in ["secret-of-ann", "secret-of-bob"] {
@@ -257,7 +255,7 @@ fn a_token_is_never_in_the_log() {
         }
     }
     drop(client);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     server.process.wait(PATIENCE);
     let lines = server.log.rest();
     let started = lines.iter().filter(|line| line.contains(" started"));

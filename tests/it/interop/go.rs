@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use testkit::lines::Lines;
+use testkit::process::{run, text, Process};
+use testkit::wait::PATIENCE;
 
-use crate::support::lines::Lines;
-use crate::support::process::{client, run, text, Process, Server};
-use crate::support::PATIENCE;
+use crate::support::program::client;
+use crate::support::server;
 
 const ORIGINAL_PORT: u16 = 50052;
 
@@ -80,13 +82,13 @@ fn is_now(text: &str) -> bool {
 fn the_original_client_works_against_our_server() {
     let program = go("client");
     let _port = the_port();
-    let mut server = Server::start_at(&format!("127.0.0.1:{ORIGINAL_PORT}"), &[]);
+    let mut server = server::start_at(&format!("127.0.0.1:{ORIGINAL_PORT}"), &[]);
     let mut original = Process::start(
         Command::new(program)
             .stdout(Stdio::null())
             .stderr(Stdio::piped()),
     );
-    let mut seen = Lines::of(original.0.stderr.take().expect("piped"));
+    let mut seen = original.error_lines();
 
     // The time, 11 times, and then the end: a second after the last.
     one_a_second(&mut seen, 11, |line| line.contains("data:") && is_now(line));
@@ -110,7 +112,7 @@ fn the_original_client_works_against_our_server() {
             .wait_for_all(PATIENCE, &["AllStream", &format!("message {n}: ssss")]);
     }
 
-    original.0.kill().expect("killed");
+    original.kill();
     let ends = [(); 2].map(|()| server.log.wait_for_all(PATIENCE, &["ended", "CANCELLED"]));
     assert!(
         ends.iter()
@@ -129,10 +131,10 @@ fn our_client_works_against_the_original_server() {
             .stdout(Stdio::null())
             .stderr(Stdio::piped()),
     );
-    let mut log = Lines::of(original.0.stderr.take().expect("piped"));
+    let mut log = original.error_lines();
     let demo = ["--wait", "demo", "--for", "2500ms"];
     let mut demo = Process::start(&mut client(&format!("127.0.0.1:{ORIGINAL_PORT}"), &demo));
-    let mut seen = Lines::of(demo.0.stdout.take().expect("piped"));
+    let mut seen = demo.lines();
 
     one_a_second(&mut seen, 11, |line| {
         line.starts_with("GetStream: received ") && is_now(line)
@@ -157,7 +159,7 @@ fn our_client_works_against_the_original_server() {
 
 #[test]
 fn a_go_client_that_waits_for_the_answer_of_an_upload_gets_it() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let mut put = Command::new(go("put"));
     put.arg(&server.address)
         .args(["a", "b", "c"])

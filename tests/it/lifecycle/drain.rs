@@ -12,11 +12,15 @@ use greeter_stream::client::{Client, Config, PublishOptions};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::service::{ALL_STREAM, GET_STREAM};
 use grpcio_streams::{client as calls, Status};
+use testkit::environment::number;
+use testkit::exclusive::whole_machine;
+use testkit::process::Signal;
+use testkit::raw;
+use testkit::wait::{soon, within, PATIENCE};
 use topic_log::{Epoch, Name};
 
-use crate::support::process::Server;
-use crate::support::service::request;
-use crate::support::{client_with, number, raw, soon, whole_machine, within, PATIENCE};
+use crate::support::messages::request;
+use crate::support::{client_with, server};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -50,7 +54,7 @@ fn every_reader_is_told_where_it_goes_on() {
 }
 
 fn drain(readers: usize) {
-    let mut server = Server::start_quiet(&["--threads", "2", "--grace", "5s"]);
+    let mut server = server::start_quiet(&["--threads", "2", "--grace", "5s"]);
     let epoch = publish("0", &client(&server.address)).expect("stored");
     let connections: Vec<_> = (0..10).map(|_| raw::client(&server.address)).collect();
     let (told, all_told) = unbounded();
@@ -72,7 +76,7 @@ fn drain(readers: usize) {
     });
     thread::park_timeout(Duration::from_millis(200));
 
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let signalled = Instant::now();
     let ends = reading.join().expect("no panic");
     assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
@@ -139,7 +143,7 @@ async fn read(
 #[test]
 fn a_call_that_arrives_while_the_server_stops_is_tried_again() {
     let (_, drains) = size();
-    let mut server = Server::start_quiet(&[]);
+    let mut server = server::start_quiet(&[]);
     let address = server.address.clone();
     let done = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4)
@@ -156,9 +160,9 @@ fn a_call_that_arrives_while_the_server_stops_is_tried_again() {
     // The C core cancels calls that it has not yet handed over: one in two of these servers did.
     for _ in 0..10 * drains {
         thread::park_timeout(Duration::from_millis(30));
-        server.process.signal("TERM");
+        server.process.signal(Signal::TERM);
         assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
-        server = Server::start_with(&address, &[], "warn");
+        server = server::start_with(&address, &[], "warn");
     }
     done.store(true, Ordering::SeqCst);
     for caller in callers {

@@ -1,21 +1,24 @@
 //! Starting and stopping.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures::{stream, StreamExt};
 use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::Status;
+use testkit::process::{command, run, text, Process, Signal};
+use testkit::raw;
+use testkit::relay::Relay;
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::lines::Lines;
-use crate::support::process::{run, text, Process, Server, SERVER};
-use crate::support::relay::Relay;
-use crate::support::{client, raw, soon, PATIENCE};
+use crate::support::client;
+use crate::support::server::{self, refused, SERVER};
 
 #[test]
 fn running_calls_end_unavailable_and_the_server_exits_0() {
-    for signal in ["TERM", "INT"] {
-        let mut server = Server::start(&["--tick-interval", "1h"]);
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = server::start(&["--tick-interval", "1h"]);
         let client = client(&server.address);
         let mut ticks = client.get("aaa").expect("starts");
         let mut heard = client
@@ -73,9 +76,9 @@ fn stuck_conversation(server: &Server) -> impl Sized {
 
 #[test]
 fn a_call_that_cannot_end_is_cancelled_after_the_grace() {
-    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "300ms"]);
+    let mut server = server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "300ms"]);
     let stuck = stuck_conversation(&server);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let signalled = Instant::now();
     let cancelled = "not ended within 300ms, and are cancelled";
     server.log.wait_for_all(PATIENCE, &[cancelled]);
@@ -88,11 +91,11 @@ fn a_call_that_cannot_end_is_cancelled_after_the_grace() {
 
 #[test]
 fn a_second_signal_stops_at_once() {
-    let mut server = Server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "1h"]);
+    let mut server = server::start(&["--tick-interval", "0s", "--ticks", "0", "--grace", "1h"]);
     let stuck = stuck_conversation(&server);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     server.log.wait_for_all(PATIENCE, &["shutting down"]);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     assert_eq!(server.process.wait(PATIENCE).code(), Some(1));
     drop(stuck);
 }
@@ -101,31 +104,31 @@ fn a_second_signal_stops_at_once() {
 fn a_log_that_nobody_reads_stops_nothing() {
     // Two lines a call, which fill a pipe of 64 KiB several times over.
     const CALLS: usize = 2_000;
-    let mut server = Command::new(SERVER);
+    let mut server = command(SERVER);
     server.args(["--listen", "127.0.0.1:0", "--threads", "1"]);
     server.args(["--ticks", "1", "--tick-interval", "0s"]);
-    let server = server.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut server = Process(server.expect("program starts"));
-    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
+    // Its standard error is a pipe.
+    let mut server = Process::start(&mut server);
+    let mut out = server.lines();
     let line = out.wait_for_all(PATIENCE, &["listening on "]);
     let client = client(line.trim_start_matches("listening on "));
     for _ in 0..CALLS {
         let ticks = client.get("a").expect("starts");
         assert_eq!(soon("ticks", ticks.count()), 1);
     }
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert_eq!(server.wait(PATIENCE).code(), Some(0));
 }
 
 #[test]
 fn a_second_server_on_the_same_port_refuses_to_start() {
-    let first = Server::start(&[]);
+    let first = server::start(&[]);
     for listen in [vec![&*first.address], vec!["127.0.0.1:0", &first.address]] {
-        let mut second = Command::new(SERVER);
+        let mut second = command(SERVER);
         for address in listen {
             second.args(["--listen", address]);
         }
-        let second = run(second.stdout(Stdio::piped()).stderr(Stdio::piped()), b"");
+        let second = run(&mut second, b"");
         assert_eq!(second.status.code(), Some(1));
         let why = text(&second.stderr);
         let last = why.lines().last().expect("a reason");
@@ -147,14 +150,11 @@ fn a_second_server_on_the_same_port_refuses_to_start() {
 
 #[test]
 fn several_listeners_are_served_each() {
-    let server = Command::new(SERVER)
-        .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"])
-        .args(["--ticks", "1", "--tick-interval", "1ms"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut server = Process(server.expect("program starts"));
-    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
+    let mut server = command(SERVER);
+    server.args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"]);
+    server.args(["--ticks", "1", "--tick-interval", "1ms"]);
+    let mut server = Process::start(server.stderr(Stdio::null()));
+    let mut out = server.lines();
     for _ in 0..2 {
         let line = out.wait_for_all(PATIENCE, &["listening on 127.0.0.1:"]);
         let address = line.trim_start_matches("listening on ");
@@ -174,14 +174,8 @@ fn a_wrong_flag_is_explained_and_exits_2() {
         (&["--threads", "0"], "--threads"),
         (&["--no-such-flag"], "--no-such-flag"),
     ] {
-        let mut server = Command::new(SERVER);
-        let server = server
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let output = run(server, b"");
-        assert_eq!(output.status.code(), Some(2), "{flags:?}");
-        let said = text(&output.stderr);
+        let (said, code) = refused(flags);
+        assert_eq!(code, Some(2), "{flags:?}");
         assert!(
             said.contains(why) && !said.contains("panicked"),
             "{flags:?}: {said}"

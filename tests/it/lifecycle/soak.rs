@@ -5,22 +5,28 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, Config, JoinOptions, PublishOptions, SubscribeOptions, Tls};
+use greeter_stream::service::GET_STREAM;
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
+use testkit::certificates::Certificate;
+use testkit::environment::number;
+use testkit::folder::Folder;
+use testkit::http2::Connection;
+use testkit::process::{Process, Signal};
+use testkit::relay::Relay;
+use testkit::server::Server;
+use testkit::usage;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{From, Name};
 
-use crate::support::certificates::{Certificate, Folder};
-use crate::support::http2::Connection;
-use crate::support::lines::Lines;
-use crate::support::process::{client as program, Process, Server};
-use crate::support::relay::Relay;
-use crate::support::{client_with, number, secured, soon, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, secured, server};
 
 /// How long it takes, in seconds; the environment's `GREETER_TEST_SOAK` says otherwise.
 const SECONDS: u64 = 20;
@@ -50,20 +56,17 @@ const FLAGS: [&str; 6] = [
 #[derive(Clone, Copy, Debug)]
 struct Footprint {
     memory: u64,
-    descriptors: u64,
-    threads: u64,
+    descriptors: usize,
+    threads: usize,
 }
 
 impl Footprint {
     fn of(server: &Server) -> Self {
-        let count = |what: &str| {
-            let folder = format!("/proc/{}/{what}", server.process.0.id());
-            fs::read_dir(folder).expect("a process").count() as u64
-        };
+        let process = server.process.id();
         Self {
             memory: server.resident(),
-            descriptors: count("fd"),
-            threads: count("task"),
+            descriptors: usage::descriptors(process).expect("a process"),
+            threads: usage::threads(process).expect("a process"),
         }
     }
 
@@ -118,7 +121,7 @@ struct Site {
 
 impl Site {
     fn plain() -> (Server, Self) {
-        let server = Server::start_with("127.0.0.1:0", &FLAGS, "warn");
+        let server = server::start_with("127.0.0.1:0", &FLAGS, "warn");
         let site = Self {
             address: server.address.clone(),
             relay: Relay::to(&server.address),
@@ -133,7 +136,7 @@ impl Site {
         let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
         let ca = folder.write("ca.crt", ca.pem());
         let files = ["--tls-cert", &certificate, "--tls-key", &key];
-        let server = Server::start_with("127.0.0.1:0", &[&FLAGS[..], &files].concat(), "warn");
+        let server = server::start_with("127.0.0.1:0", &[&FLAGS[..], &files].concat(), "warn");
         let site = Self {
             address: server.address.clone(),
             relay: Relay::to(&server.address),
@@ -305,7 +308,7 @@ impl Site {
         let mut clients = 0;
         while !over.load(Relaxed) {
             let mut client = self.program(&["put", "--topic", "killed"]);
-            let mut input = client.0.stdin.take().expect("piped");
+            let mut input = client.stdin();
             for n in 0..fastrand::u32(1..2_000) {
                 writeln!(input, "{clients}:{n}").expect("it reads");
             }
@@ -342,9 +345,9 @@ impl Site {
     fn stop_readers(&self, done: &Done, over: &AtomicBool) {
         while !over.load(Relaxed) {
             let mut client = self.program(&["get", "--topic", "ticker", "--from", "-1000"]);
-            let mut lines = Lines::of(client.0.stdout.take().expect("piped"));
+            let mut lines = client.lines();
             lines.wait_for(PATIENCE, |_| true);
-            client.signal("STOP");
+            client.signal(Signal::STOP);
             pause(fastrand::u64(100..1500));
             drop(client);
             count(&done.stopped_readers);
@@ -357,7 +360,7 @@ impl Site {
         while !over.load(Relaxed) {
             let mut connection = Connection::open(address).expect("connected");
             connection.limit(PATIENCE).expect("limited");
-            connection.call(0, &[("topic", "ticker"), ("from", "-1000")]);
+            connection.call(0, GET_STREAM, &[("topic", "ticker"), ("from", "-1000")]);
             connection.read().expect("a frame");
             drop(connection);
             count(&done.resets);
@@ -368,7 +371,7 @@ impl Site {
 
 /// A server that is stopped again and again: a call is served, or told to try again.
 fn restart(done: &Done, over: &AtomicBool) {
-    let mut server = Server::start_with("127.0.0.1:0", &FLAGS, "warn");
+    let mut server = server::start_with("127.0.0.1:0", &FLAGS, "warn");
     let address = server.address.clone();
     let client = crate::support::client(&address);
     thread::scope(|scope| {
@@ -390,10 +393,10 @@ fn restart(done: &Done, over: &AtomicBool) {
         });
         while !over.load(Relaxed) {
             pause(fastrand::u64(500..3000));
-            server.process.signal("TERM");
+            server.process.signal(Signal::TERM);
             let status = server.process.wait(PATIENCE);
             assert_eq!(status.code(), Some(0), "{:?}", server.log.so_far());
-            server = Server::start_with(&address, &FLAGS, "warn");
+            server = server::start_with(&address, &FLAGS, "warn");
             count(&done.restarts);
         }
     });

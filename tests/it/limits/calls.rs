@@ -12,18 +12,22 @@ use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::{CallOption, ChannelBuilder, CompressionAlgorithms, RpcStatusCode, WriteFlags};
 use grpcio_streams::{client as calls, Queues, Status};
 use protobuf::Message;
+use testkit::raw::{self, unary};
+use testkit::served::{outcomes, serve};
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::process::{refused, Server};
-use crate::support::service::{outcomes, request, response, serve};
-use crate::support::{client, raw, soon, unary, PATIENCE};
+use crate::support::client;
+use crate::support::messages::{request, response};
+use crate::support::server::{self, refused};
 
 const LIMIT: usize = 4 * 1024 * 1024;
 
 #[test]
 fn a_message_may_have_4_mib_and_not_a_byte_more() {
-    let server = Server::start(&["--tick-interval", "1h"]);
+    let server = server::start(&["--tick-interval", "1h"]);
     a_message_may_have(LIMIT, &server);
-    let server = Server::start(&["--tick-interval", "1h", "--max-message-bytes", "100000"]);
+    let server = server::start(&["--tick-interval", "1h", "--max-message-bytes", "100000"]);
     a_message_may_have(100_000, &server);
 }
 
@@ -69,8 +73,8 @@ fn get(client: &grpcio::Client, options: CallOption) -> Result<usize, Status> {
 
 #[test]
 fn metadata_may_have_16_kib_and_not_much_more() {
-    let server = Server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
-    let small = Server::start(&[
+    let server = server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let small = server::start(&[
         "--ticks",
         "1",
         "--tick-interval",
@@ -97,7 +101,7 @@ fn metadata_may_have_16_kib_and_not_much_more() {
 
 #[test]
 fn a_compressed_message_is_refused_however_small() {
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let queues = Queues::start("test", 1);
     let channel = ChannelBuilder::new(queues.env())
         .default_compression_algorithm(CompressionAlgorithms::GRPC_COMPRESS_GZIP)
@@ -129,7 +133,7 @@ fn a_compressed_message_is_refused_however_small() {
 fn messages_on_their_way_may_take_so_much_memory() {
     const CALLS: usize = 8;
     let mib = |n: u64| n * 1024;
-    let server = Server::start(&[
+    let server = server::start(&[
         "--ticks",
         "1",
         "--max-memory-bytes",
@@ -166,7 +170,7 @@ fn messages_on_their_way_may_take_so_much_memory() {
 #[test]
 fn a_connection_may_run_so_many_calls() {
     let flags = ["--tick-interval", "1h", "--max-streams", "2"];
-    let server = Server::start(&flags);
+    let server = server::start(&flags);
     let client = raw::client(&server.address);
     let open = || {
         let responses = calls::server_streaming::<_, StreamResData>(
@@ -193,7 +197,7 @@ fn a_connection_may_run_so_many_calls() {
 #[test]
 fn a_server_may_run_so_many_calls() {
     let flags = ["--tick-interval", "1h", "--max-calls", "2"];
-    let mut server = Server::start(&flags);
+    let mut server = server::start(&flags);
     let clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
     // Those who watch the server's health take nothing of it.
     let watcher = raw::client(&server.address);
@@ -246,7 +250,7 @@ fn calls_that_send_no_request_lock_nobody_out() {
     // More than twice the binding's 1,024 slots for calls that wait for their request.
     const SILENT: usize = 2_100;
     let args = ["--threads", "2", "--ticks", "1", "--tick-interval", "1ms"];
-    let server = Server::start(&[&args[..], &["--max-streams", "10000"]].concat());
+    let server = server::start(&[&args[..], &["--max-streams", "10000"]].concat());
     let attacker = raw::client(&server.address);
     let method = raw::method("/Greeter/GetStream");
     let open = |_| {

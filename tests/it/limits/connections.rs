@@ -12,13 +12,15 @@ use futures::future::{self, select, Either};
 use futures::{SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, PublishOptions, SubscribeOptions};
+use greeter_stream::service::ALL_STREAM;
 use grpcio::RpcStatusCode;
+use testkit::http2::{code, connect, frame};
+use testkit::process::{Process, Signal};
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{From, Name};
 
-use crate::support::lines::Lines;
-use crate::support::process::{Process, Server, SERVER};
-use crate::support::wire::{headers, speaking};
-use crate::support::{client, soon, PATIENCE};
+use crate::support::client;
+use crate::support::server::{self, SERVER};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,7 +32,7 @@ fn is_served(client: &Client, limit: Duration) -> bool {
 
 #[test]
 fn beyond_so_many_connections_one_waits() {
-    let server = Server::start(&["--max-connections", "3"]);
+    let server = server::start(&["--max-connections", "3"]);
     let mut clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
     for client in &clients {
         assert!(is_served(client, PATIENCE));
@@ -57,8 +59,8 @@ fn a_server_without_descriptors_is_well_again_once_there_are_some() {
     ]);
     server.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut server = Process::start(&mut server);
-    let mut out = Lines::of(server.0.stdout.take().expect("piped"));
-    let mut log = Lines::of(server.0.stderr.take().expect("piped"));
+    let mut out = server.lines();
+    let mut log = server.error_lines();
     let line = out.wait_for_all(PATIENCE, &["listening on "]);
     let address = line.trim_start_matches("listening on ").to_owned();
     log.wait_for_all(PATIENCE, &["no more than ", "connections instead of 16000"]);
@@ -71,13 +73,13 @@ fn a_server_without_descriptors_is_well_again_once_there_are_some() {
     assert!(!is_served(&client, Duration::from_millis(300)));
     drop(idle);
     assert!(is_served(&client, 4 * SECOND));
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert_eq!(server.wait(PATIENCE).code(), Some(0));
 }
 
 #[test]
 fn a_connection_that_does_not_speak_ends() {
-    let server = Server::start(&["--handshake-timeout", "500ms"]);
+    let server = server::start(&["--handshake-timeout", "500ms"]);
     for greeting in [&b""[..], b"PRI * HTTP/2.0\r\n"] {
         let begun = Instant::now();
         let mut silent = TcpStream::connect(&server.address).expect("connects");
@@ -95,41 +97,40 @@ fn a_connection_that_does_not_speak_ends() {
     }
 }
 
-/// A PING frame (RFC 9113, 6.7).
-const PING: [u8; 17] = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
-
 /// Sends `count` pings; whether the server ended the connection because of them.
 fn pings(address: &str, count: usize, pause: Duration) -> bool {
-    let mut socket = speaking(address);
+    let mut connection = connect(address);
     for _ in 0..count {
-        if socket.write_all(&PING).is_err() {
+        connection.write(frame::PING, 0, 0, &[1; 8]);
+        if connection.send().is_err() {
             break;
         }
         std::thread::park_timeout(pause);
     }
-    socket.set_read_timeout(Some(SECOND)).expect("set");
-    let mut said = Vec::new();
-    let _ = socket.read_to_end(&mut said);
-    let calm = [&11u32.to_be_bytes()[..], b"too_many_pings"].concat();
-    said.windows(calm.len()).any(|part| part == calm)
+    connection.limit(SECOND).expect("limited");
+    let answers = connection.count().expect("reads").join().expect("no panic");
+    let calm = (code::ENHANCE_YOUR_CALM, "too_many_pings".to_owned());
+    answers.goodbye == Some(calm)
 }
 
 #[test]
 fn a_client_that_acknowledges_no_settings_may_not_have_more_calls() {
-    let mut server = Server::start(&["--tick-interval", "1h", "--max-streams", "2"]);
-    let mut socket = speaking(&server.address);
+    let mut server = server::start(&["--tick-interval", "1h", "--max-streams", "2"]);
+    let mut connection = connect(&server.address);
     for stream in [1, 3] {
-        socket.write_all(&headers(stream)).expect("sent");
+        connection.headers(stream, ALL_STREAM, &[]);
+        connection.send().expect("sent");
         server.log.wait_for_all(PATIENCE, &["AllStream", "started"]);
     }
-    socket.write_all(&headers(5)).expect("sent");
+    connection.headers(5, ALL_STREAM, &[]);
+    connection.send().expect("sent");
     let refused = "RESOURCE_EXHAUSTED: this server runs at most 2 calls of a connection at a time";
     server.log.wait_for_all(PATIENCE, &["AllStream", refused]);
 }
 
 #[test]
 fn a_client_that_pings_too_often_is_told_to_calm_down() {
-    let server = Server::start(&["--min-ping-interval", "200ms"]);
+    let server = server::start(&["--min-ping-interval", "200ms"]);
     assert!(!pings(&server.address, 3, Duration::ZERO));
     assert!(pings(&server.address, 4, Duration::ZERO));
     assert!(!pings(&server.address, 6, Duration::from_millis(250)));
@@ -144,7 +145,7 @@ fn an_old_connection_ends_and_a_subscriber_goes_on_elsewhere() {
         "300ms",
     ];
     let server =
-        Server::start(&[&flags[..], &["--ticks", "0", "--tick-interval", "20ms"]].concat());
+        server::start(&[&flags[..], &["--ticks", "0", "--tick-interval", "20ms"]].concat());
     let client = client(&server.address);
     let mut ticks = client.get("a").expect("starts");
     let begun = Instant::now();

@@ -1,23 +1,23 @@
 //! Clients and servers that are gone without a word: each side finds out by its pings.
 
-use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use greeter_stream::client::Config;
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::service::GET_STREAM;
+use greeter_stream::service::{ALL_STREAM, GET_STREAM};
 use grpcio::RpcStatusCode;
 use grpcio_streams::client as calls;
+use testkit::http2::connect;
+use testkit::process::{Process, Signal};
+use testkit::server::Server;
+use testkit::wait::{soon, within, PATIENCE};
+use testkit::{helper, raw};
 
-use crate::support::lines::Lines;
-use crate::support::process::{
-    client as program, helper_address, helper_on_a_network, Process, Server,
-};
-use crate::support::service::request;
-use crate::support::wire::{headers, speaking};
-use crate::support::{client_with, raw, soon, within, PATIENCE};
+use crate::support::messages::request;
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
 const KEEPALIVE: [&str; 4] = ["--keepalive", "1s", "--keepalive-timeout", "1s"];
 /// The two, and a second.
@@ -29,7 +29,7 @@ const LISTENERS: usize = 50;
 /// A server whose streams are silent after their first message.
 fn server(address: &str) -> Server {
     let args = [&KEEPALIVE[..], &["--tick-interval", "1h"]].concat();
-    Server::start_at(address, &args)
+    server::start_at(address, &args)
 }
 
 /// A program that listens, and has heard the first message.
@@ -63,11 +63,11 @@ fn a_stopped_client_is_gone_and_a_silent_one_is_not() {
     let mut silent = listener(&mut server, "get");
     for call in ["get", "all", "put"] {
         let stopped = listener(&mut server, call);
-        stopped.signal("STOP");
+        stopped.signal(Signal::STOP);
         gone(&mut server, Instant::now(), 1);
     }
-    assert!(silent.0.try_wait().expect("wait").is_none());
-    server.process.signal("TERM");
+    assert!(silent.ended().is_none());
+    server.process.signal(Signal::TERM);
     let end = [
         "GetStream",
         "ended",
@@ -79,12 +79,13 @@ fn a_stopped_client_is_gone_and_a_silent_one_is_not() {
 #[test]
 fn a_client_that_resets_its_connection_is_gone_at_once() {
     let mut server = server("127.0.0.1:0");
-    let mut socket = speaking(&server.address);
-    socket.write_all(&headers(1)).expect("sent");
+    let mut connection = connect(&server.address);
+    connection.headers(1, ALL_STREAM, &[]);
+    connection.send().expect("sent");
     server.log.wait_for_all(PATIENCE, &["AllStream", "started"]);
-    // What it has not read makes the system reset what it closes.
-    socket.peek(&mut [0]).expect("something has come");
-    drop(socket);
+    // The system resets a connection that is closed while something has not been read.
+    connection.wait().expect("something has arrived");
+    drop(connection);
     let reset = Instant::now();
     gone(&mut server, reset, 1);
     assert!(
@@ -95,10 +96,8 @@ fn a_client_that_resets_its_connection_is_gone_at_once() {
 
 #[test]
 fn clients_whose_packets_are_dropped_are_gone_with_their_memory() {
-    let mut network = helper_on_a_network("limits::vanished::dropped_packets", "192.0.2.1");
-    let output = Lines::of(network.0.stdout.take().expect("piped"));
-    let ended = network.wait(2 * PATIENCE);
-    assert!(ended.success(), "{:#?}", output.rest());
+    let limit = 2 * PATIENCE;
+    helper::run_on_a_network(module_path!(), "dropped_packets", "192.0.2.1", limit);
 }
 
 /// Takes the network away from between a server and its clients.
@@ -112,7 +111,7 @@ fn dropped_packets() {
         assert!(ip.expect("ip runs").success());
     };
     let mut server = server("127.0.0.1:0");
-    assert_eq!(helper_address(), "192.0.2.1");
+    assert_eq!(helper::address(), "192.0.2.1");
     let listen = |server: &mut Server| {
         let clients: Vec<_> = (0..LISTENERS)
             .map(|_| raw::client(&server.address))
@@ -160,10 +159,10 @@ fn a_server_that_stops_is_noticed_by_its_client() {
     let mut ticks = client.get("a").expect("starts");
     assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));
     server.log.wait_for_all(PATIENCE, &["GetStream", "started"]);
-    server.process.signal("STOP");
+    server.process.signal(Signal::STOP);
     // 10 s of silence, 10 s without an answer, and a second.
     let end = within(Duration::from_secs(21), "end", ticks.next());
     let status = end.expect("a status").expect_err("a failure");
     assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
-    server.process.signal("CONT");
+    server.process.signal(Signal::CONT);
 }

@@ -16,9 +16,10 @@ use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{Queues, Status};
 use protobuf::well_known_types::timestamp::Timestamp;
 use protobuf::Message;
+use testkit::raw::{self, unary};
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::process::Server;
-use crate::support::{client, raw, soon, unary, PATIENCE};
+use crate::support::{client, server};
 
 const GET_TOP_CHANNELS: &str = "/grpc.channelz.v1.Channelz/GetTopChannels";
 const GET_SERVERS: &str = "/grpc.channelz.v1.Channelz/GetServers";
@@ -73,7 +74,7 @@ fn is_now(time: &Timestamp) -> bool {
 
 #[test]
 fn a_server_tells_its_calls_its_listeners_and_its_connections() {
-    let mut server = Server::start(&["--channelz", "--tick-interval", "1h"]);
+    let mut server = server::start(&["--channelz", "--tick-interval", "1h"]);
     let ours = raw::client(&server.address);
     let mut ticks = client(&server.address).get("aaa").expect("starts");
     assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));
@@ -135,7 +136,7 @@ fn a_server_tells_its_calls_its_listeners_and_its_connections() {
 #[test]
 fn connections_come_in_pages() {
     const CONNECTIONS: usize = 7;
-    let server = Server::start(&["--channelz"]);
+    let server = server::start(&["--channelz"]);
     let clients: Vec<_> = (0..CONNECTIONS)
         .map(|_| raw::client(&server.address))
         .collect();
@@ -261,7 +262,7 @@ fn what_is_not_there_is_not_found_and_what_is_wrong_is_refused() {
     ) -> RpcStatusCode {
         unary::<_, Resp>(client, path, request).map_or_else(|s| s.code(), |_| RpcStatusCode::OK)
     }
-    let server = Server::start(&["--channelz"]);
+    let server = server::start(&["--channelz"]);
     let ours = raw::client(&server.address);
     let known = servers(&ours).server[0].ref_.server_id;
     let a_socket = sockets(&ours, known, 0, 0).socket_ref[0].socket_id;
@@ -347,7 +348,7 @@ fn what_is_not_there_is_not_found_and_what_is_wrong_is_refused() {
 
 #[test]
 fn it_is_off_unless_asked_for() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let ours = raw::client(&server.address);
     let answer: Result<GetServersResponse, Status> =
         unary(&ours, GET_SERVERS, GetServersRequest::default());

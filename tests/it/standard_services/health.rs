@@ -8,9 +8,12 @@ use greeter_stream::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckR
 use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::client::{server_streaming, Responses};
 use grpcio_streams::Status;
+use testkit::environment::tool;
+use testkit::process::{run, text, Signal};
+use testkit::raw::{self, unary};
+use testkit::wait::soon;
 
-use crate::support::process::{run, text, tool, Server};
-use crate::support::{client, raw, soon, unary};
+use crate::support::{client, server};
 
 fn request(service: &str) -> HealthCheckRequest {
     HealthCheckRequest {
@@ -43,7 +46,7 @@ impl Watch {
 
 #[test]
 fn every_service_is_serving_and_a_stranger_is_not_found() {
-    let server = Server::start(&["--channelz"]);
+    let server = server::start(&["--channelz"]);
     let client = raw::client(&server.address);
     for service in [
         "",
@@ -72,7 +75,7 @@ fn every_service_is_serving_and_a_stranger_is_not_found() {
 #[test]
 fn a_watch_is_told_of_the_drain_before_it_ends() {
     const WATCHES: usize = 200;
-    let mut server = Server::start(&["--tick-interval", "1h"]);
+    let mut server = server::start(&["--tick-interval", "1h"]);
     let health = raw::client(&server.address);
     let mut watches: Vec<_> = (0..WATCHES)
         .map(|n| Watch::start(&health, ["", "Greeter"][n % 2]))
@@ -91,7 +94,7 @@ fn a_watch_is_told_of_the_drain_before_it_ends() {
         );
     }
 
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let signalled = Instant::now();
     for watch in &mut watches {
         assert_eq!(watch.next(), Ok(ServingStatus::NOT_SERVING));
@@ -109,12 +112,12 @@ fn a_watch_is_told_of_the_drain_before_it_ends() {
 
 #[test]
 fn checks_do_not_fill_the_log() {
-    let server = Server::start_quiet(&["--ticks", "1", "--tick-interval", "0s"]);
+    let server = server::start_quiet(&["--ticks", "1", "--tick-interval", "0s"]);
     let health = raw::client(&server.address);
     assert_eq!(check(&health, ""), Ok(ServingStatus::SERVING));
     let mut watch = Watch::start(&health, "");
     assert_eq!(watch.next(), Ok(ServingStatus::SERVING));
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let log = server.log.rest();
     assert!(log.iter().any(|line| line.ends_with("stopped")), "{log:#?}");
     assert!(
@@ -125,7 +128,7 @@ fn checks_do_not_fill_the_log() {
 
 #[test]
 fn grpc_health_probe_understands_it() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let probe = |address: &str, service: &str| {
         let mut probe = tool("GREETER_TEST_HEALTH_PROBE");
         let output = run(probe.args(["-addr", address, "-service", service]), b"");
@@ -140,7 +143,7 @@ fn grpc_health_probe_understands_it() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("code = NotFound"), "{said}");
 
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     assert_eq!(server.process.wait(Duration::from_secs(5)).code(), Some(0));
     let (code, said) = probe(&server.address, "");
     assert_eq!(code, Some(2), "{said}");

@@ -13,9 +13,13 @@ use grpcio_streams::{client::duplex, Status};
 use protobuf::descriptor::FileDescriptorProto;
 use protobuf::reflect::FileDescriptor;
 use protobuf::Message;
+use testkit::environment::tool;
+use testkit::process::{run, text};
+use testkit::raw;
+use testkit::server::Server;
+use testkit::wait::soon;
 
-use crate::support::process::{run, text, tool, Server};
-use crate::support::{raw, soon};
+use crate::support::server;
 
 /// On the wire the messages of both are the same.
 const VERSIONS: [&str; 2] = [
@@ -64,8 +68,8 @@ fn files(answer: &Answer) -> Vec<FileDescriptorProto> {
 
 #[test]
 fn the_services_are_those_that_are_served() {
-    let plain = Server::start(&[]);
-    let more = Server::start(&["--channelz"]);
+    let plain = server::start(&[]);
+    let more = server::start(&["--channelz"]);
     for path in VERSIONS {
         let expected = [
             "Greeter",
@@ -82,7 +86,7 @@ fn the_services_are_those_that_are_served() {
 
 #[test]
 fn each_service_can_be_rebuilt_from_its_answer_alone() {
-    let server = Server::start(&["--channelz"]);
+    let server = server::start(&["--channelz"]);
     for path in VERSIONS {
         for service in services(&server, path) {
             let by_symbol = Question::FileContainingSymbol(service.clone());
@@ -115,7 +119,7 @@ fn each_service_can_be_rebuilt_from_its_answer_alone() {
 
 #[test]
 fn well_known_clients_find_the_files_where_they_look() {
-    let server = Server::start(&["--channelz"]);
+    let server = server::start(&["--channelz"]);
     for (file, symbols) in [
         (
             "greeter.proto",
@@ -165,7 +169,7 @@ fn well_known_clients_find_the_files_where_they_look() {
 
 #[test]
 fn a_question_without_an_answer_does_not_end_the_call() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let extension = ExtensionRequest {
         containing_type: "StreamReqData".to_owned(),
         extension_number: 1,
@@ -222,7 +226,7 @@ fn a_question_without_an_answer_does_not_end_the_call() {
 
 #[test]
 fn a_thousand_questions_are_answered_in_order() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let names = ["greeter.proto", "grpc/health/v1/health.proto", "no.proto"];
     let question = |n: usize| Some(Question::FileByFilename(names[n % names.len()].to_owned()));
     let questions: Vec<_> = (0..1_000).map(question).collect();
@@ -235,7 +239,7 @@ fn a_thousand_questions_are_answered_in_order() {
 
 #[test]
 fn grpcurl_lists_describes_and_calls_without_a_proto_file() {
-    let server = Server::start(&["--ticks", "2", "--tick-interval", "10ms"]);
+    let server = server::start(&["--ticks", "2", "--tick-interval", "10ms"]);
     let grpcurl = |args: &[&str]| {
         let mut grpcurl = tool("GREETER_TEST_GRPCURL");
         let output = run(grpcurl.arg("-plaintext").args(args), b"");

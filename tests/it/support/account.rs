@@ -9,11 +9,12 @@ use greeter_stream::client::{
     Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions, Subscription,
 };
 use grpcio_streams::Status;
+use testkit::ledger::{Id, Ledger};
+use testkit::texts::text;
+use testkit::wait::{soon, within, PATIENCE};
 use topic_log::{From, Name, ProducerName};
 
-use super::ledger::{Id, Ledger};
-use super::texts::text;
-use super::{client_with, soon, within, PATIENCE};
+use crate::support::client_with;
 
 pub const TOPIC: &str = "t";
 

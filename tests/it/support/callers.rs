@@ -5,11 +5,13 @@ use greeter_stream::generated::greeter::StreamResData;
 use grpcio::CallOption;
 use grpcio_streams::{client as calls, Status};
 use openssl::sha::sha256;
+use testkit::folder::Folder;
+use testkit::raw;
+use testkit::server::Server;
+use testkit::wait::soon;
 
-use super::certificates::Folder;
-use super::process::Server;
-use super::service::request;
-use super::{raw, soon};
+use crate::support::messages::request;
+use crate::support::server;
 
 pub const METHODS: [&str; 3] = [
     "/Greeter/GetStream",
@@ -32,7 +34,7 @@ pub fn hash(token: &str) -> String {
 /// A server with this token file.
 pub fn server(folder: &Folder, callers: &str) -> Server {
     let path = folder.write("tokens", callers);
-    Server::start(&[
+    server::start(&[
         "--token-file",
         &path,
         "--ticks",

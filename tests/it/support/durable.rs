@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::lines::Lines;
+use testkit::process::{Process, Signal};
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
-use super::lines::Lines;
-use super::process::{Process, Server};
-use super::PATIENCE;
+use crate::support::server;
 
 /// So that nothing is dropped and nobody is forgotten while a test looks on.
 pub const KEEP_ALL: [&str; 8] = [
@@ -52,14 +54,14 @@ impl Durable {
     pub fn start_again(&mut self) {
         let begun = Instant::now();
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
-        self.server = Some(Server::start_with(&self.address, &args, LOG));
+        self.server = Some(server::start_with(&self.address, &args, LOG));
         self.longest_start = self.longest_start.max(begun.elapsed());
     }
 
     /// Starts it and kills it after a while, whether it listens by then or not.
     pub fn start_and_kill(&mut self, after: Duration) {
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
-        let (process, _, log) = Server::spawn(&self.address, &args, LOG);
+        let (process, _, log) = server::spawn(&self.address, &args, LOG);
         thread::sleep(after);
         kill(process, log);
     }
@@ -73,7 +75,7 @@ impl Durable {
     /// SIGTERM, which it has to obey.
     pub fn stop(&mut self) {
         let mut server = self.server.take().expect("it runs");
-        server.process.signal("TERM");
+        server.process.signal(Signal::TERM);
         let status = server.process.wait(PATIENCE);
         let log = without_panics(server.log);
         assert_eq!(status.code(), Some(0), "{log:#?}");
@@ -81,7 +83,7 @@ impl Durable {
 }
 
 fn kill(mut process: Process, log: Lines) {
-    process.0.kill().expect("killed");
+    process.kill();
     let status = process.wait(PATIENCE);
     let log = without_panics(log);
     assert_eq!(

@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::process::Stdio;
 
 use grpcio::{ChannelBuilder, ChannelCredentialsBuilder};
-use openssl::ssl::{SslConnector, SslMethod, SslStream};
-
-use super::certificates::{Certificate, Folder};
-use super::lines::Lines;
-use super::process::{run, text, tool, Process};
-use super::PATIENCE;
 use grpcio_streams::Queues;
+use openssl::ssl::{SslConnector, SslMethod, SslStream};
+use testkit::certificates::Certificate;
+use testkit::environment::tool;
+use testkit::folder::Folder;
+use testkit::process::{run, text, Process};
+use testkit::wait::PATIENCE;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/envoy.yaml");
 
@@ -35,7 +35,7 @@ impl Edge {
             .stdin(Stdio::null());
         // Nobody reads the access log.
         let mut process = Process::start(envoy.stdout(Stdio::null()));
-        let mut log = Lines::of(process.0.stderr.take().expect("piped"));
+        let mut log = process.error_lines();
         log.wait_for_all(PATIENCE, &["starting workers"]);
         let admin = fs::read_to_string(at).expect("where Envoy says it is");
         Self {

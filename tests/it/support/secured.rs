@@ -4,10 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use greeter_stream::client::{Client, Config, Tls};
+use testkit::certificates::Certificate;
+use testkit::folder::Folder;
+use testkit::process::{run, text};
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
-use super::certificates::{Certificate, Folder};
-use super::process::{client as program, run, text, Server};
-use super::{client_with, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
 /// A server for clients that trust `ca.crt`; `mutual` for those only that `clients.crt` has signed.
 pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
@@ -19,7 +23,7 @@ pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
     if mutual {
         args.extend(["--client-ca", &clients]);
     }
-    Server::start(&args)
+    server::start(&args)
 }
 
 /// The library's client.

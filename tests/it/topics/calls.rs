@@ -9,11 +9,14 @@ use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::service::{greeter, Config, GET_STREAM};
 use grpcio::{CallOption, RpcStatusCode, WriteFlags};
 use grpcio_streams::{client as calls, Status};
+use testkit::process::Signal;
+use testkit::raw;
+use testkit::served::serve;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{Limits, Memory, Retention};
 
-use crate::support::process::Server;
-use crate::support::service::{request, serve};
-use crate::support::{raw, soon, PATIENCE};
+use crate::support::messages::request;
+use crate::support::server;
 
 fn stub(address: &str) -> GreeterClient {
     GreeterClient::new(raw::channel(address))
@@ -66,7 +69,7 @@ fn read(
 
 #[test]
 fn a_topic_is_read_from_wherever_one_likes() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let stub = stub(&server.address);
     let receipt = put(&stub, &[("topic", "t")], &["a", "b", "c", "d"]).expect("a receipt");
     let epoch = receipt["epoch"].as_str().expect("text").to_owned();
@@ -122,7 +125,7 @@ fn a_topic_is_read_from_wherever_one_likes() {
 
 #[test]
 fn subscribers_follow_what_is_published() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let publisher = stub(&server.address);
     let stubs: Vec<_> = (0..3).map(|_| stub(&server.address)).collect();
     put(&publisher, &[("topic", "t")], &["before"]).expect("a receipt");
@@ -156,7 +159,7 @@ fn subscribers_follow_what_is_published() {
 
 #[test]
 fn a_producer_publishes_each_message_once() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let stub = stub(&server.address);
     let publish = |sequence: &str, data: &[&str]| {
         let once = [("topic", "t"), ("producer", "p"), ("sequence", sequence)];
@@ -186,7 +189,7 @@ fn a_producer_publishes_each_message_once() {
 fn everyone_in_a_conversation_sees_one_order() {
     const PEOPLE: usize = 10;
     const ROOMS: usize = 20;
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let rooms: Vec<_> = (0..ROOMS)
         .map(|room| {
             let address = server.address.clone();
@@ -279,7 +282,7 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
 
 #[test]
 fn wrong_metadata_is_an_invalid_argument_of_every_call() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let stub = stub(&server.address);
     let twice = [("topic", "t"), ("topic", "u")];
     for wrong in [
@@ -308,13 +311,13 @@ fn wrong_metadata_is_an_invalid_argument_of_every_call() {
 
 #[test]
 fn subscribers_are_told_when_the_server_stops() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let stub = stub(&server.address);
     let mut feed = stub
         .get_stream_opt(&request(""), options(&[("topic", "t")]))
         .expect("starts");
     server.log.wait_for_all(PATIENCE, &["GetStream", "started"]);
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let status = Status::from(
         soon("end", feed.next())
             .expect("a status")

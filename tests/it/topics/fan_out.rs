@@ -10,12 +10,13 @@ use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::service::{GET_STREAM, PUT_STREAM};
 use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{client as calls, Queues, Status};
+use testkit::environment::number;
+use testkit::http2::{Connection, Event};
+use testkit::raw::{self, with_metadata};
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::http2::{Connection, Event};
-use crate::support::process::Server;
-use crate::support::raw::{self, with_metadata};
-use crate::support::service::request;
-use crate::support::{number, soon};
+use crate::support::messages::request;
+use crate::support::server;
 
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
@@ -47,7 +48,7 @@ fn who_falls_behind_a_short_tail_is_told_where() {
 /// order, or is told from where on they are gone; returns how many saw all.
 fn fan_out(retention: u64) -> usize {
     let messages = number("GREETER_FAN_OUT").unwrap_or(2_000);
-    let server = Server::start_quiet(&["--retention-messages", &retention.to_string()]);
+    let server = server::start_quiet(&["--retention-messages", &retention.to_string()]);
     let queues = Queues::start("subscribers", 2);
     let connect = |_| {
         let channel = ChannelBuilder::new(queues.env())
@@ -89,16 +90,14 @@ fn fan_out(retention: u64) -> usize {
     put(&publisher, (0..1).map(number));
     for _ in 0..SUBSCRIBERS {
         has_begun
-            .recv_timeout(crate::support::PATIENCE)
+            .recv_timeout(PATIENCE)
             .expect("everyone sees the first");
     }
     put(&publisher, (1..messages).map(number));
 
     let mut complete = 0;
     for _ in 0..SUBSCRIBERS {
-        let end = is_done
-            .recv_timeout(crate::support::PATIENCE * 30)
-            .expect("everyone ends");
+        let end = is_done.recv_timeout(PATIENCE * 30).expect("everyone ends");
         match end.expect("in order") {
             (_, None) => complete += 1,
             (seen, Some(status)) => {
@@ -144,13 +143,13 @@ fn a_backlog_that_is_not_read_holds_nobody_up() {
     let cases: [(u64, Data); 3] = [(20_000, small), (1_000, middle), (10, large_at_last)];
     for (messages, data) in cases {
         for follow in ["true", "false"] {
-            let server = Server::start_quiet(&["--threads", "1"]);
+            let server = server::start_quiet(&["--threads", "1"]);
             put(&raw::client(&server.address), (0..messages).map(data));
             let metadata = [("topic", "t"), ("from", "earliest"), ("follow", follow)];
             let stuck = (0..STUCK).map(|_| {
                 let address = server.address.parse().expect("an address");
                 let mut connection = Connection::open(address).expect("connected");
-                connection.call(0, &metadata);
+                connection.call(0, GET_STREAM, &metadata);
                 while !matches!(connection.next().expect("open"), Event::Data(..)) {}
                 // It gives no more than the window that it began with.
                 connection
@@ -168,7 +167,7 @@ fn a_backlog_that_is_not_read_holds_nobody_up() {
 #[test]
 fn subscribers_that_do_not_read_cost_nothing_that_grows() {
     const ROUND: u64 = 500;
-    let server = Server::start_quiet(&["--threads", "1", "--retention-messages", "1000"]);
+    let server = server::start_quiet(&["--threads", "1", "--retention-messages", "1000"]);
     let publisher = raw::client(&server.address);
     let data = |n: u64| format!("{n:01024}");
     let reader = raw::client(&server.address);

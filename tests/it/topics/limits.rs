@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use futures::SinkExt;
 use greeter_stream::client::{Client, PublishError, PublishOptions, Published};
 use grpcio::RpcStatusCode;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{Name, ProducerName};
 
-use crate::support::process::Server;
-use crate::support::{client, soon, PATIENCE};
+use crate::support::{client, server};
 
 /// Publishes a message and ends; what has become of it.
 fn publish(
@@ -36,7 +36,7 @@ fn an_empty_topic_makes_room_when_it_is_idle() {
         "--retention-messages",
         "0",
     ];
-    let server = Server::start(&flags);
+    let server = server::start(&flags);
     let client = client(&server.address);
     publish(&client, "a", None).expect("the first");
     let used = Instant::now();
@@ -56,7 +56,7 @@ fn an_empty_topic_makes_room_when_it_is_idle() {
 
 #[test]
 fn a_topic_remembers_so_many_producers() {
-    let server = Server::start(&["--max-producers", "2"]);
+    let server = server::start(&["--max-producers", "2"]);
     let client = client(&server.address);
     let duplicates = |producer| {
         publish(&client, "t", Some(producer))

@@ -14,12 +14,13 @@ use greeter_stream::client::{
     Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
 use grpcio::RpcStatusCode;
+use testkit::process::{run, text, Process, Signal};
+use testkit::relay::Relay;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{From, Name, ProducerName};
 
-use crate::support::lines::Lines;
-use crate::support::process::{client as program, run, text, Process, Server};
-use crate::support::relay::Relay;
-use crate::support::{client_with, soon, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
 fn client(address: &str) -> Client {
     let config = Config {
@@ -45,7 +46,7 @@ fn from(from: From) -> SubscribeOptions {
 fn connections_that_are_cut_lose_and_repeat_nothing() {
     const MESSAGES: usize = 3_000;
     const CUTS: usize = 20;
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let relay = Relay::to(&server.address);
     let mut messages = client(&relay.address).subscribe(topic(), from(From::Earliest));
     let publishing = thread::spawn({
@@ -81,7 +82,7 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
 fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
     const PEOPLE: usize = 3;
     const LINES: usize = 200;
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let relay = Relay::to(&server.address);
     let (all_joined, half) = (Barrier::new(PEOPLE), AtomicUsize::new(0));
     let converse = &|person: usize| {
@@ -140,7 +141,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
     let free = TcpListener::bind("127.0.0.1:0").expect("free port");
     let address = free.local_addr().expect("bound").to_string();
     drop(free);
-    let mut server = Server::start_at(&address, &[]);
+    let mut server = server::start_at(&address, &[]);
 
     let (acknowledged, has_acknowledged) = mpsc::channel();
     let stop = Arc::new(AtomicBool::new(false));
@@ -209,9 +210,9 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
     };
     for _ in 0..RESTARTS {
         twenty_more();
-        server.process.0.kill().expect("killed");
+        server.process.kill();
         drop(server);
-        server = Server::start_at(&address, &[]);
+        server = server::start_at(&address, &[]);
     }
     until.store(twenty_more(), Ordering::SeqCst);
     // It tries less often the longer it finds nobody, and may sleep through a whole life.
@@ -228,7 +229,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
 
 #[test]
 fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let publish = |data: &str| {
         let mut publisher = client(&server.address).publish(topic(), PublishOptions::default());
         soon("acknowledged", publisher.send(data.to_owned())).expect("stored");
@@ -265,7 +266,7 @@ fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
 
 #[test]
 fn without_resuming_the_first_loss_is_the_end() {
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     // One that waits for a server would wait for the next one.
     let config = Config {
         servers: vec![server.address.clone()],
@@ -288,7 +289,7 @@ fn without_resuming_the_first_loss_is_the_end() {
     soon("message", messages.next())
         .expect("more")
         .expect("not lost");
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
         panic!("not an end");
     };
@@ -305,15 +306,15 @@ fn without_resuming_the_first_loss_is_the_end() {
 
 #[test]
 fn a_server_without_topics_is_found_out() {
-    let server = crate::support::service::serve(1, |service| {
+    let server = testkit::served::serve(1, |service| {
         use greeter_stream::generated::greeter::StreamReqData;
         use grpcio_streams::Requests;
         let ticks = |_, _: StreamReqData| {
-            futures::stream::repeat_with(|| Ok(crate::support::service::response("tick")))
+            futures::stream::repeat_with(|| Ok(crate::support::messages::response("tick")))
         };
         let count = |_, requests: Requests<StreamReqData>| async {
             let count = requests.count().await;
-            Ok(crate::support::service::response(count))
+            Ok(crate::support::messages::response(count))
         };
         service
             .server_streaming("/Greeter/GetStream", ticks)
@@ -335,7 +336,7 @@ fn a_server_without_topics_is_found_out() {
 
 #[test]
 fn a_file_that_is_put_into_a_topic_comes_out_again() {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let lines: String = (0..20_000)
         .map(|n| format!("line {n} \u{df}\r\n"))
         .collect();
@@ -381,15 +382,15 @@ fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
         producer: Some(ProducerName::new("p").expect("a name")),
         ..PublishOptions::default()
     };
-    let mut server = Server::start(&[]);
+    let mut server = server::start(&[]);
     let address = server.address.clone();
     let mut publisher = client(&address).publish(topic(), producer());
     for n in 0..10 {
         soon("acknowledged", publisher.send(n.to_string())).expect("stored");
     }
-    server.process.0.kill().expect("killed");
+    server.process.kill();
     drop(server);
-    let _server = Server::start_at(&address, &[]);
+    let _server = server::start_at(&address, &[]);
     let lost = soon("loss", publisher.send("10".to_owned())).expect_err("told");
     let PublishError::Lost { before, .. } = lost else {
         panic!("{lost}");
@@ -410,7 +411,7 @@ fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
 
 #[test]
 fn the_lines_before_a_bad_one_are_published() {
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let output = run(
         &mut program(&server.address, &["put", "--topic", "t"]),
         b"a\nb\nc \xff\nd\n",
@@ -424,14 +425,14 @@ fn the_lines_before_a_bad_one_are_published() {
 
 #[test]
 fn people_in_a_room_see_the_same_conversation() {
-    let server = Server::start(&[]);
+    let server = server::start(&[]);
     let join = |name: &str| {
         let args = [
             "all", "--topic", "room", "--name", name, "--from", "earliest",
         ];
         let mut person = Process::start(program(&server.address, &args).stdin(Stdio::piped()));
-        let input = person.0.stdin.take().expect("piped");
-        let output = Lines::of(person.0.stdout.take().expect("piped"));
+        let input = person.stdin();
+        let output = person.lines();
         (person, input, output)
     };
     let mut people = ["ann", "bob", "eve"].map(join);

@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use greeter_stream::client::{Client, Config};
+use testkit::environment::number;
+use testkit::exclusive::whole_machine;
+use testkit::folder::Folder;
+use testkit::ledger::Ledger;
 use topic_log::Name;
 
 use self::subscribers::{Ends, Seen};
-use crate::support::certificates::Folder;
+use crate::support::client_with;
 use crate::support::durable::{Durable, KEEP_ALL};
-use crate::support::ledger::Ledger;
-use crate::support::{client_with, number, whole_machine};
 
 /// How often it is killed; the environment's `GREETER_TEST_CRASHES` says otherwise.
 const CRASHES: u64 = 20;

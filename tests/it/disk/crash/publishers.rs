@@ -12,15 +12,16 @@ use greeter_stream::client::{PublishOptions, SubscribeOptions};
 use greeter_stream::generated::greeter::StreamResData;
 use grpcio::RpcStatusCode;
 use grpcio_streams::{client as calls, Status};
+use testkit::process::{run_within, text as utf8, Process};
+use testkit::raw;
+use testkit::texts::text;
+use testkit::wait::within;
 use topic_log::{From, ProducerName};
 
 use super::subscribers::{Seen, Tries};
 use super::{count, pause, Scene, LONG};
-use crate::support::lines::Lines;
-use crate::support::process::{client as program, run_within, text as utf8, Process};
-use crate::support::service::request;
-use crate::support::texts::text;
-use crate::support::{raw, within};
+use crate::support::messages::request;
+use crate::support::program::client as program;
 
 /// How far somebody who talks runs ahead of what they have heard of themselves.
 const AHEAD: u64 = 50;
@@ -123,7 +124,7 @@ fn give_up(scene: &Scene, topic: &str, me: &str, lines: &str, after: Duration) {
     let mut put = program(&scene.address, &put_args(topic, me));
     put.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut client = Process::start(put.stderr(Stdio::null()));
-    let mut input = client.0.stdin.take().expect("piped");
+    let mut input = client.stdin();
     std::thread::scope(|scope| {
         // It does not read all of it.
         scope.spawn(move || drop(input.write_all(lines.as_bytes())));
@@ -137,8 +138,8 @@ pub fn type_lines(scene: &Scene, topic: &str, me: &str) {
     let mut random = scene.random(me);
     let mut put = program(&scene.address, &put_args(topic, me));
     let mut client = Process::start(put.stdin(Stdio::piped()));
-    let mut input = client.0.stdin.take().expect("piped");
-    let output = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut input = client.stdin();
+    let output = client.lines();
     let mut tries = Tries::of(&mut client);
     let mut typed = 0;
     scene.ledger.sending(topic, me, typed);
@@ -164,8 +165,8 @@ pub fn talk(scene: &Scene, topic: &str, me: &str) -> Seen {
     ];
     let mut command = program(&scene.address, &args);
     let mut client = Process::start(command.stdin(Stdio::piped()));
-    let mut input = client.0.stdin.take().expect("piped");
-    let mut output = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut input = client.stdin();
+    let mut output = client.lines();
     let mut tries = Tries::of(&mut client);
     let (mut said, mut heard) = (0, 0);
     let mut hear = |line: String, tries: &mut Tries| {

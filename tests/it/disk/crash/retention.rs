@@ -7,13 +7,14 @@ use std::thread;
 
 use futures::StreamExt;
 use greeter_stream::client::{SubscribeError, SubscribeOptions};
+use testkit::exclusive::whole_machine;
+use testkit::folder::Folder;
+use testkit::ledger::Id;
+use testkit::wait::within;
 use topic_log::From;
 
 use super::{name, pause, publishers, Scene, LONG};
-use crate::support::certificates::Folder;
 use crate::support::durable::Durable;
-use crate::support::ledger::Id;
-use crate::support::{whole_machine, within};
 
 const CRASHES: u64 = 10;
 const TOPIC: &str = "short";

@@ -11,13 +11,14 @@ use futures::future::{self, Either};
 use futures::StreamExt;
 use futures_timer::Delay;
 use greeter_stream::client::SubscribeOptions;
+use testkit::ledger::Id;
+use testkit::lines::Lines;
+use testkit::process::Process;
+use testkit::wait::within;
 use topic_log::From;
 
 use super::{count, pause, Scene, LONG};
-use crate::support::ledger::Id;
-use crate::support::lines::Lines;
-use crate::support::process::{client as program, Process};
-use crate::support::within;
+use crate::support::program::client as program;
 
 /// Where each topic ends, once nobody publishes any more.
 pub type Ends = OnceLock<HashMap<String, usize>>;
@@ -95,7 +96,7 @@ pub fn get(scene: &Scene, topic: &str) -> Seen {
         "--wait", "get", "--topic", topic, "--from", "earliest", "--json",
     ];
     let mut client = Process::start(&mut program(&scene.address, &args));
-    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut messages = client.lines();
     let mut tries = Tries::of(&mut client);
     while !seen.is_over(scene) {
         match messages.take(TICK) {
@@ -132,7 +133,7 @@ pub fn read_on(scene: &Scene, seen: &mut Seen) {
     let mut args = vec!["--wait", "get", "--no-follow", "--json", "--topic"];
     args.extend([seen.topic.as_str(), "--from", &from]);
     let mut client = Process::start(&mut program(&scene.address, &args));
-    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut messages = client.lines();
     let mut tries = Tries::of(&mut client);
     loop {
         match messages.take(LONG) {
@@ -155,7 +156,7 @@ pub fn export(scene: &Scene, log: &Seen) {
     let args = ["get", "--topic", topic, "--from", "earliest", "--no-follow"];
     let mut command = program(&scene.address, &args);
     let mut client = Process::start(command.stderr(Stdio::inherit()));
-    let mut messages = Lines::of(client.0.stdout.take().expect("piped"));
+    let mut messages = client.lines();
     for (offset, id) in log.ids.iter().enumerate() {
         let line = messages.take(LONG).expect("more");
         assert_eq!(
@@ -205,7 +206,7 @@ pub struct Tries(pub Lines, usize);
 
 impl Tries {
     pub fn of(client: &mut Process) -> Self {
-        Self(Lines::of(client.0.stderr.take().expect("piped")), 0)
+        Self(client.error_lines(), 0)
     }
 
     /// After a message: whether it has come back since the one before.

@@ -13,14 +13,17 @@ use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{PublishError, PublishOptions, SubscribeError, SubscribeOptions};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
+use testkit::environment::number;
+use testkit::exclusive::whole_machine;
+use testkit::folder::Folder;
+use testkit::server::Server;
+use testkit::texts::text_of;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{From, Name, ProducerName};
 
 use self::damage::{copy, files, length, pick, Damage};
-use crate::support::certificates::Folder;
 use crate::support::durable::{without_panics, Durable, KEEP_ALL};
-use crate::support::process::Server;
-use crate::support::texts::text_of;
-use crate::support::{client, number, soon, whole_machine, PATIENCE};
+use crate::support::{client, server};
 
 /// How many times; the environment's `GREETER_TEST_TORN` says otherwise.
 const TRIALS: u64 = 30;
@@ -143,7 +146,7 @@ fn fill(folder: &str) -> Vec<Log> {
 /// A server on a damaged folder, or why it does not start.
 fn start(folder: &str) -> Result<Server, String> {
     let args = [&["--data", folder], &KEEP_ALL[..]].concat();
-    Server::try_start("127.0.0.1:0", &args, "warn").map_err(|refusal| {
+    server::try_start("127.0.0.1:0", &args, "warn").map_err(|refusal| {
         let said = refusal.said.join("\n");
         assert_eq!(refusal.status.code(), Some(1), "{said}");
         assert!(
@@ -156,8 +159,8 @@ fn start(folder: &str) -> Result<Server, String> {
 
 /// Ends a server that is to run until then.
 fn kill(mut server: Server) {
-    let ended = server.process.0.try_wait().expect("a process");
-    server.process.0.kill().expect("killed");
+    let ended = server.process.ended();
+    server.process.kill();
     let log = without_panics(server.log);
     assert_eq!(ended, None, "{log:#?}");
 }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use grpcio::RpcStatusCode;
 use openssl::ssl::SslStream;
+use testkit::folder::Folder;
+use testkit::http2::{block, code, flag, frame, PREFACE};
+use testkit::process::Signal;
 
 use super::{put, H2};
 use crate::support::callers::METHODS;
-use crate::support::certificates::Folder;
 use crate::support::envoy::{files, Edge};
-use crate::support::http2::{block, code, flag, frame, PREFACE};
-use crate::support::process::Server;
+use crate::support::server;
 
 /// More than any connection lives to send.
 const FRAMES: u32 = 500_000;
@@ -112,7 +113,7 @@ fn flood(edge: &Edge, folder: &Folder, one: &Writes<'_>) -> u32 {
 #[test]
 fn floods_are_cut_off_before_they_reach_the_server() {
     let (folder, _) = files();
-    let server = Server::start_quiet(&["--tick-interval", "1h"]);
+    let server = server::start_quiet(&["--tick-interval", "1h"]);
     let edge = Edge::start(&folder, &server.address, false);
     let cancel = &code::CANCEL.to_be_bytes()[..];
     let message = (frame::DATA, 0, MESSAGE);
@@ -191,7 +192,7 @@ fn floods_are_cut_off_before_they_reach_the_server() {
     println!("{served} calls of a neighbour, {longest:?} at the longest");
     assert!(longest < WAIT, "{longest:?}");
 
-    server.process.signal("TERM");
+    server.process.signal(Signal::TERM);
     let log = server.log.rest();
     let started = log.iter().filter(|line| line.ends_with(" started")).count();
     let reached = started - served;

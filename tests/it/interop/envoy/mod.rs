@@ -11,13 +11,16 @@ use futures_timer::Delay;
 use greeter_stream::client::{Client, Config, PublishOptions, SubscribeOptions};
 use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::Status;
+use testkit::environment::tool;
+use testkit::process::{run, text, Signal};
+use testkit::raw;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::Name;
 
 use crate::support::callers::{self, METHODS};
 use crate::support::envoy::{files, validate, Edge};
-use crate::support::process::{run, text, tool, Server};
 use crate::support::secured::{by_program, library, trusting};
-use crate::support::{client_with, raw, soon, PATIENCE};
+use crate::support::{client_with, server};
 
 /// As clients of HTTP/2 and of HTTP/1.1 ask for it (RFC 7301).
 const H2: &[u8] = b"\x02h2";
@@ -56,7 +59,7 @@ fn the_three_calls_go_through_it() {
     let tls = ["--tls-cert", &certificate, "--tls-key", &key];
     let trusted = folder.path("ca.crt");
     for tls in [&[][..], &tls] {
-        let server = Server::start_quiet(&[&ticks[..], tls].concat());
+        let server = server::start_quiet(&[&ticks[..], tls].concat());
         let edge = Edge::start(&folder, &server.address, !tls.is_empty());
         let client = |args: &[&str]| {
             let args = [&["--tls", "--ca", &trusted], args].concat();
@@ -81,7 +84,7 @@ fn the_three_calls_go_through_it() {
 #[test]
 fn a_quiet_stream_lives_longer_than_a_route_usually_lets_it() {
     let (folder, _) = files();
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     let client = library(&edge.address, trusting(&folder));
     // Its calls may take no longer than PATIENCE; this one may.
@@ -114,7 +117,7 @@ fn tokens_get_through_and_other_services_do_not() {
     let (folder, _) = files();
     let callers = format!("ann {} write:t", callers::hash("secret"));
     let tokens = folder.write("tokens", callers);
-    let server = Server::start_quiet(&["--token-file", &tokens, "--channelz"]);
+    let server = server::start_quiet(&["--token-file", &tokens, "--channelz"]);
     let edge = Edge::start(&folder, &server.address, false);
     let client = edge.client(&folder);
     let ann = callers::with_token("Bearer secret", Some("t"));
@@ -132,7 +135,7 @@ fn tokens_get_through_and_other_services_do_not() {
 #[test]
 fn whoever_probes_it_learns_of_the_server() {
     let (folder, _) = files();
-    let mut server = Server::start_quiet(&[]);
+    let mut server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     let probe = || {
         let mut probe = tool("GREETER_TEST_HEALTH_PROBE");
@@ -145,7 +148,7 @@ fn whoever_probes_it_learns_of_the_server() {
     std::thread::scope(|scope| {
         let live = scope.spawn(|| callers::silent_call(&client, METHODS[1], CallOption::default()));
         server.log.wait_for_all(PATIENCE, &[METHODS[1], "started"]);
-        server.process.signal("TERM");
+        server.process.signal(Signal::TERM);
         let ended = live.join().expect("no panic");
         assert_eq!(ended.code(), RpcStatusCode::UNAVAILABLE, "{ended}");
     });
@@ -158,7 +161,7 @@ fn whoever_probes_it_learns_of_the_server() {
 #[test]
 fn a_browser_gets_messages_and_status_by_grpc_web() {
     let (folder, _) = files();
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     publish(&library(&edge.address, trusting(&folder)), &["a", "bc"]);
 
@@ -229,7 +232,7 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
 fn calls_too_often_are_resource_exhausted() {
     const AT_A_TIME: usize = 50;
     let (folder, _) = files();
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     let (hasty, calm) = (
         library(&edge.address, trusting(&folder)),
@@ -257,7 +260,7 @@ fn calls_too_often_are_resource_exhausted() {
 #[test]
 fn malformed_metadata_is_its_sender_s_alone() {
     let (folder, _) = files();
-    let server = Server::start_quiet(&[]);
+    let server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     let client = edge.client(&folder);
     let tenant = ("x-tenant", "blue");

@@ -5,10 +5,9 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use greeter_stream::service::{ALL_STREAM, PUT_STREAM};
+use testkit::http2::{flag, frame, Connection, WINDOW};
 
 use super::{survives, times, LEFT};
-use crate::support::http2::{flag, frame, Connection, WINDOW};
-
 const STREAMS: u32 = 8;
 
 /// The beginning of a message of 1 GiB, uncompressed.

@@ -4,11 +4,12 @@ use futures::StreamExt;
 use greeter_stream::generated::greeter::StreamReqData;
 use grpcio::RpcStatusCode;
 use grpcio_streams::Requests;
+use testkit::http2::Connection;
+use testkit::served::{outcomes, serve};
+use testkit::wait::PATIENCE;
 
 use super::times;
-use crate::support::http2::Connection;
-use crate::support::service::{outcomes, response, serve};
-use crate::support::PATIENCE;
+use crate::support::messages::response;
 
 const ON_A_CONNECTION: u32 = 100;
 

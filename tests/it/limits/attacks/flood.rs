@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use greeter_stream::service::PUT_STREAM;
+use testkit::http2::{code, flag, frame, Answers, Connection};
+use testkit::wait::PATIENCE;
 
 use super::{survives, survives_unlimited, times};
-use crate::support::http2::{code, flag, frame, Answers, Connection};
-use crate::support::PATIENCE;
-
 /// So many frames leave together.
 const TOGETHER: u32 = 100;
 

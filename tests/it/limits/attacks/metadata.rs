@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use greeter_stream::service::PUT_STREAM;
 use grpcio::RpcStatusCode;
+use testkit::http2::{block, fields, flag, frame, Connection};
+use testkit::wait::PATIENCE;
 
 use super::{survives, times, Aftermath};
-use crate::support::http2::{block, fields, flag, frame, Connection};
-use crate::support::PATIENCE;
-
 fn connect(address: SocketAddr) -> Connection {
     let mut connection = Connection::open(address).expect("connected");
     connection.limit(PATIENCE).expect("limited");

@@ -23,9 +23,12 @@ use std::time::{Duration, Instant};
 use futures::stream;
 use greeter_stream::client::Client;
 use grpcio_streams::Status;
+use testkit::environment::number;
+use testkit::exclusive::whole_machine;
+use testkit::server::Server;
+use testkit::wait::{soon, PATIENCE};
 
-use crate::support::process::Server;
-use crate::support::{client, number, soon, whole_machine, PATIENCE};
+use crate::support::{client, server};
 
 /// How long a client may wait that calls while an attack lasts: for its turn, behind what the
 /// attacker has sent by then.
@@ -71,7 +74,7 @@ fn survives_with(
     attack: impl FnOnce(SocketAddr) -> String,
 ) -> Aftermath {
     let alone = whole_machine();
-    let server = Server::start_quiet(flags);
+    let server = server::start_quiet(flags);
     let neighbour = Neighbour::of(&server);
     let before = server.resident();
 

@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 
 use greeter_stream::service::PUT_STREAM;
 use grpcio::RpcStatusCode;
+use testkit::http2::{block, fields, flag, frame, Connection, PREFACE};
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
 use super::upload;
-use crate::support::http2::{block, fields, flag, frame, Connection, PREFACE};
-use crate::support::process::Server;
-use crate::support::{client, PATIENCE};
+use crate::support::{client, server};
 
 /// A request whose text is `a`.
 const MESSAGE: &[u8] = b"\x0a\x01a";
@@ -22,7 +23,7 @@ struct Target(Server);
 
 impl Target {
     fn start() -> Self {
-        Self(Server::start_quiet(&["--tick-interval", "1h"]))
+        Self(server::start_quiet(&["--tick-interval", "1h"]))
     }
 
     fn silent(&self) -> Connection {

@@ -8,10 +8,12 @@ use futures::{stream, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::CallOption;
 use grpcio_streams::{client, Status};
+use testkit::raw;
+use testkit::served::serve;
+use testkit::wait::soon;
 
 use super::times;
-use crate::support::service::{request, response, serve};
-use crate::support::{raw, soon};
+use crate::support::messages::{request, response};
 
 const AT_A_TIME: usize = 4;
 

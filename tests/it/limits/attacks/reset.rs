@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use testkit::http2::{flag, frame, Answers, Connection};
+use testkit::wait::PATIENCE;
 
 use super::{survives, survives_unlimited, times, Aftermath};
-use crate::support::http2::{flag, frame, Answers, Connection};
-use crate::support::process::Server;
-use crate::support::PATIENCE;
+use crate::support::server;
 
 /// A request whose text is `a`.
 const MESSAGE: &[u8] = b"\x0a\x01a";
@@ -111,7 +111,7 @@ fn induced_reset_after_a_message() {
 /// It makes other servers reset the stream.
 #[test]
 fn a_window_update_of_nothing_ends_the_connection() {
-    let server = Server::start_quiet(&["--tick-interval", "1h"]);
+    let server = server::start_quiet(&["--tick-interval", "1h"]);
     for path in [GET_STREAM, PUT_STREAM, ALL_STREAM] {
         let address = server.address.parse().expect("an address");
         let mut connection = Connection::open(address).expect("connected");

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
+use testkit::http2::{frame, Connection};
+use testkit::wait::PATIENCE;
 
 use super::{survives, survives_unlimited, survives_with, times, upload, WELL_WITHIN};
-use crate::support::http2::{frame, Connection};
-use crate::support::{client, PATIENCE};
+use crate::support::client;
 
 /// A client that comes while the others are there is served at once.
 fn served(address: SocketAddr) {
@@ -119,7 +120,7 @@ fn a_thousand_feeds_at_full_speed_that_are_not_read() {
         let open = |_| {
             let mut connection = connect(address);
             for call in 0..100 {
-                connection.call(call, &[]);
+                connection.call(call, GET_STREAM, &[]);
             }
             connection.send().expect("the server reads");
             connection

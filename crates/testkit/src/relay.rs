@@ -1,25 +1,32 @@
-//! A TCP relay between a client and a server that a test can look into and cut.
+//! A TCP relay between clients and a server. A test can cut its connections and count what passes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use crate::http2::frame;
+
+/// A relay, which runs until the test binary ends.
 pub struct Relay {
+    /// Where clients connect to.
     pub address: String,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// DATA frames that the server sent.
+    /// How many DATA frames the server has sent.
     data_frames: AtomicUsize,
     sockets: Mutex<Vec<TcpStream>>,
 }
 
 impl Relay {
+    /// A relay to the server at this address.
     pub fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("free port");
         let address = listener.local_addr().expect("bound").to_string();
@@ -37,11 +44,12 @@ impl Relay {
         Self { address, shared }
     }
 
+    /// How many DATA frames the server has sent to all clients together.
     pub fn data_frames(&self) -> usize {
         self.shared.data_frames.load(Ordering::SeqCst)
     }
 
-    /// Waits until the server has sent nothing for a while.
+    /// Waits until the server has sent nothing for 200 ms.
     pub fn until_quiet(&self) {
         let mut before = usize::MAX;
         while before != self.data_frames() {
@@ -50,9 +58,9 @@ impl Relay {
         }
     }
 
-    /// Cuts every connection, as a network that fails does.
+    /// Ends every connection, as a network that fails does.
     pub fn cut(&self) {
-        for socket in self.shared.sockets.lock().expect("not poisoned").drain(..) {
+        for socket in self.shared.sockets.lock().drain(..) {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
@@ -61,7 +69,7 @@ impl Relay {
 impl Shared {
     fn connect(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
         let clone = |socket: &TcpStream| socket.try_clone().expect("clone");
-        let mut sockets = self.sockets.lock().expect("not poisoned");
+        let mut sockets = self.sockets.lock();
         sockets.extend([clone(&client), clone(&server)]);
         let (from, to) = (clone(&client), clone(&server));
         thread::spawn(move || copy(from, to, |_| {}));
@@ -88,8 +96,8 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut look: impl FnMut(&[u8])) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Finds the frames in what a server sends (RFC 9113, section 4.1: 3 bytes of length, one of
-/// type, one of flags, 4 of stream; type 0 is DATA).
+/// Finds the frames in what a server sends. A frame begins with 3 bytes of length, one of type, one
+/// of flags and 4 of stream (RFC 9113, section 4.1).
 #[derive(Default)]
 struct Frames {
     header: Vec<u8>,
@@ -103,13 +111,13 @@ impl Frames {
             let skipped = self.payload_left.min(bytes.len());
             self.payload_left -= skipped;
             bytes = &bytes[skipped..];
-            let wanted = (9 - self.header.len()).min(bytes.len());
+            let wanted = (frame::HEADER_BYTES - self.header.len()).min(bytes.len());
             self.header.extend(&bytes[..wanted]);
             bytes = &bytes[wanted..];
             if let [a, b, c, kind, ..] = self.header[..] {
-                if self.header.len() == 9 {
+                if self.header.len() == frame::HEADER_BYTES {
                     self.payload_left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                    count += usize::from(kind == 0 && self.payload_left > 0);
+                    count += usize::from(kind == frame::DATA && self.payload_left > 0);
                     self.header.clear();
                 }
             }

@@ -1,22 +1,24 @@
-//! What was sent and what was acknowledged: what the topics are held to.
+//! A ledger of what was sent and what was acknowledged. Topics are checked against it.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::texts;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// A message: whose, and its number.
+use crate::texts;
+
+/// A message: its producer and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id {
-    /// By its place in the ledger.
+    /// The producer's place in the ledger.
     producer: usize,
     number: u64,
 }
 
-/// How much of each producer was acknowledged at some time.
+/// How many messages of each producer were acknowledged at some time.
 pub struct Acknowledged(Vec<u64>);
 
+/// A ledger of messages as [`texts`] makes them, which threads share.
 #[derive(Default)]
 pub struct Ledger {
     entries: Mutex<Entries>,
@@ -28,25 +30,25 @@ struct Entries {
     producers: Vec<Producer>,
     by_name: HashMap<String, usize>,
     acknowledged: u64,
-    /// Uploads whose acknowledgement is waited for.
+    /// How many publishers wait for an acknowledgement.
     under_way: usize,
 }
 
 struct Producer {
     topic: String,
     name: String,
-    /// So many were sent, or may have been.
+    /// How many messages were sent, or may have been.
     sent: u64,
     acknowledged: u64,
 }
 
 impl Ledger {
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        // One that has failed a test has changed nothing.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
-    /// Before its messages up to the number `until` are sent.
+    /// Notes that a producer is about to send its messages up to the number `until`, which is not one
+    /// of them.
     pub fn sending(&self, topic: &str, producer: &str, until: u64) {
         let mut entries = self.entries();
         match entries.by_name.get(producer).copied() {
@@ -68,7 +70,8 @@ impl Ledger {
         }
     }
 
-    /// All of its messages up to the number `until` are acknowledged.
+    /// Notes that a producer's messages up to the number `until` are acknowledged, which is not one of
+    /// them.
     pub fn acknowledged(&self, producer: &str, until: u64) {
         let mut entries = self.entries();
         let place = entries.by_name[producer];
@@ -85,7 +88,7 @@ impl Ledger {
         self.acknowledging.notify_all();
     }
 
-    /// Runs something that waits for an acknowledgement.
+    /// Runs `send`, which waits for an acknowledgement.
     pub fn under_way<T>(&self, send: impl FnOnce() -> T) -> T {
         self.entries().under_way += 1;
         let sent = send();
@@ -98,45 +101,44 @@ impl Ledger {
         self.entries().under_way
     }
 
-    /// How many messages of this producer are acknowledged.
+    /// How many messages of this producer are acknowledged. Panics when it has sent none.
     pub fn of(&self, producer: &str) -> u64 {
         let entries = self.entries();
         entries.producers[entries.by_name[producer]].acknowledged
     }
 
-    /// How many messages are acknowledged.
+    /// How many messages of all producers are acknowledged.
     pub fn total(&self) -> u64 {
         self.entries().acknowledged
     }
 
-    /// Waits until more than `before` are; says whether they are within `limit`.
+    /// Waits until more than `before` messages are acknowledged; whether that is so within `limit`.
     pub fn wait_for_more(&self, before: u64, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let mut entries = self.entries();
         while entries.acknowledged <= before {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
+            let waited = self.acknowledging.wait_until(&mut entries, deadline);
+            if waited.timed_out() {
+                return entries.acknowledged > before;
             }
-            let waited = self.acknowledging.wait_timeout(entries, left);
-            entries = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 
-    /// Which message of `topic` this is. Fails the test if nobody has sent it there.
+    /// Which message of `topic` this is. Panics when no producer has sent it there.
     pub fn recognise(&self, topic: &str, data: &str) -> Id {
         let shown = || data.chars().take(80).collect::<String>();
         let Some((producer, number)) = texts::parse(data) else {
             panic!(
-                "{topic} has {} bytes that nobody has sent: {}",
+                "{topic} has {} bytes that no producer has sent: {}",
                 data.len(),
                 shown()
             );
         };
         let entries = self.entries();
         let place = entries.by_name.get(producer);
-        let place = *place.unwrap_or_else(|| panic!("{topic}: nobody is called so: {}", shown()));
+        let place =
+            *place.unwrap_or_else(|| panic!("{topic}: there is no such producer: {}", shown()));
         let known = &entries.producers[place];
         assert_eq!(
             known.topic, topic,
@@ -166,19 +168,19 @@ impl Ledger {
         topics
     }
 
-    /// How much of each producer is acknowledged now.
+    /// How many messages of each producer are acknowledged now.
     pub fn acknowledgements(&self) -> Acknowledged {
         let producers = &self.entries().producers;
         Acknowledged(producers.iter().map(|p| p.acknowledged).collect())
     }
 
-    /// That a topic's log has what it has to have: of each of its producers the first so many
-    /// messages, each once and in order, with all that was acknowledged among them.
+    /// Checks the messages of a topic. Of each producer they must be its first messages, each once and
+    /// in order, and all that were acknowledged must be among them. Panics when they are not.
     pub fn check(&self, topic: &str, log: &[Id]) {
         self.check_against(topic, log, &self.acknowledgements());
     }
 
-    /// The same where only what was `acknowledged` by some time has to be there.
+    /// The same, where only what was `acknowledged` at some time must be among them.
     pub fn check_against(&self, topic: &str, log: &[Id], acknowledged: &Acknowledged) {
         let stored = self.stored(topic, log);
         let entries = self.entries();
@@ -193,8 +195,8 @@ impl Ledger {
         }
     }
 
-    /// That a log ends as it has to: with the last messages that were acknowledged of each
-    /// producer, in order.
+    /// Checks the newest messages of a topic. Of each producer they must be the last messages that were
+    /// acknowledged, in order. Panics when they are not.
     pub fn check_tail(&self, log: &[Id]) {
         let mut next: HashMap<usize, u64> = HashMap::new();
         for id in log.iter().rev() {
@@ -209,7 +211,7 @@ impl Ledger {
         }
     }
 
-    /// How many messages of a topic's log were acknowledged and are not there.
+    /// How many messages of a topic were acknowledged and are not in its log.
     pub fn missing(&self, topic: &str, log: &[Id]) -> u64 {
         let stored = self.stored(topic, log);
         let all = self.acknowledgements().0.into_iter().zip(stored);
@@ -217,7 +219,7 @@ impl Ledger {
             .sum()
     }
 
-    /// How many messages of each producer a log has, which have to be its first ones, in order.
+    /// How many messages of each producer a log has. They must be the producer's first ones, in order.
     fn stored(&self, topic: &str, log: &[Id]) -> Vec<u64> {
         let entries = self.entries();
         let mut next = vec![0; entries.producers.len()];

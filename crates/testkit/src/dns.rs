@@ -1,4 +1,4 @@
-//! A DNS server (RFC 1035) that knows one name, `service.test`, and its balancer (RFC 2782).
+//! A DNS server (RFC 1035) that knows the name `service.test` and where its balancer is (RFC 2782).
 
 use std::net::UdpSocket;
 use std::thread;
@@ -6,11 +6,13 @@ use std::thread;
 const A: u16 = 1;
 const SRV: u16 = 33;
 
+/// The name that it knows.
 pub const SERVICE: &str = "service.test";
 const BALANCERS: &str = "_grpclb._tcp.service.test";
 const BALANCER: &str = "balancer.test";
 
-/// Starts it; its address. Both names are 127.0.0.1, and the balancer is on `port`.
+/// Starts the server, which runs until the test binary ends; its address. The name and its balancer
+/// are at 127.0.0.1, and the balancer listens on `port`.
 pub fn serve(port: u16) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("free port");
     let address = socket.local_addr().expect("bound").to_string();
@@ -57,7 +59,7 @@ fn answer(query: &[u8], port: u16) -> Option<Vec<u8>> {
         _ => None,
     };
     let mut answer = query[..2].to_vec();
-    // A response of one who knows; one question, the answers, nothing else.
+    // An authoritative response: one question, the answers, nothing else.
     answer.extend([0x84, 0, 0, 1, 0, u8::from(data.is_some()), 0, 0, 0, 0]);
     answer.extend(question);
     if let Some(data) = data {

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-/// Of the rounds of one measurement.
+/// The median of the rounds of one measurement, with the least and the most.
 #[derive(Clone, Copy, Debug)]
 pub struct Median {
+    /// The median; of an even number of values, the greater of the middle two.
     pub median: f64,
     least: f64,
     most: f64,
 }
 
 impl Median {
-    /// None of no rounds.
+    /// The median of these values; None where there are none.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         Some(Self {
@@ -24,10 +25,7 @@ impl Median {
 
 impl fmt::Display for Median {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = match self.median {
-            median if median >= 100.0 => 0,
-            _ => 2,
-        };
+        let digits = if self.median >= 100.0 { 0 } else { 2 };
         let Self {
             median,
             least,

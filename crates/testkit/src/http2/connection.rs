@@ -1,57 +1,29 @@
-//! As much of HTTP/2 (RFC 9113) as a subscriber needs, and one who keeps to no rule.
+//! A connection of a client.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use grpcio::RpcStatusCode;
 
-/// A call may be sent so much before it is given more: HTTP/2's default.
-pub const WINDOW: u32 = 65_535;
+use super::{block, code, flag, frame, PREFACE, WINDOW};
+use crate::wait::PATIENCE;
 
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// The kinds of frames (section 6).
-pub mod frame {
-    pub const DATA: u8 = 0;
-    pub const HEADERS: u8 = 1;
-    pub const PRIORITY: u8 = 2;
-    pub const RST_STREAM: u8 = 3;
-    pub const SETTINGS: u8 = 4;
-    pub const PING: u8 = 6;
-    pub const GOAWAY: u8 = 7;
-    pub const WINDOW_UPDATE: u8 = 8;
-    pub const CONTINUATION: u8 = 9;
-    pub const HEADER_BYTES: usize = 9;
-    /// The longest payload, unless the receiver's settings allow more.
-    pub const MAX_BYTES: usize = 16_384;
-}
-
-/// Their flags; which of them a number is depends on the frame.
-pub mod flag {
-    pub const END_STREAM: u8 = 1;
-    pub const ACK: u8 = 1;
-    pub const END_HEADERS: u8 = 4;
-    pub const PADDED: u8 = 8;
-}
-
-/// Why a stream or a connection ends (section 7).
-pub mod code {
-    pub const CANCEL: u32 = 8;
-    pub const ENHANCE_YOUR_CALM: u32 = 11;
-}
-
-/// What the last ping carries.
+/// The payload of the last ping.
 const LAST_PING: [u8; 8] = *b"the last";
 
-/// What has arrived of one frame: its kind, flags, stream and payload.
+/// A frame that has arrived.
 #[derive(Debug)]
 pub struct Frame<'a> {
+    /// Its kind, as [`frame`] has it.
     pub kind: u8,
+    /// Its flags, as [`flag`] has them.
     pub flags: u8,
+    /// The number of its stream; 0 for the connection.
     pub stream: u32,
+    /// Its payload.
     pub payload: &'a [u8],
 }
 
@@ -60,39 +32,45 @@ pub struct Frame<'a> {
 pub struct Answers {
     /// How many frames of each kind there were.
     pub counts: [u64; 10],
-    /// Why it ended the connection, if it said so: a code, and what it has to say for debugging.
+    /// Why it ended the connection, if it said so: the code and the debug data of its GOAWAY.
     pub goodbye: Option<(u32, String)>,
     /// Whether it answered the [last ping](Connection::finish).
     pub finished: bool,
 }
 
 impl Answers {
+    /// How many frames of this kind there were.
     pub fn of(&self, kind: u8) -> u64 {
         self.counts[usize::from(kind)]
     }
 }
 
-/// What has arrived, for one who keeps to the rules.
+/// What has arrived, for a client that keeps to the rules.
 pub enum Event<'a> {
-    /// Part of what a call sends.
+    /// Part of the messages of a call: the number of the call and the bytes.
     Data(usize, &'a [u8]),
-    /// What was no call's data; it has been seen to.
+    /// Anything else. It has been answered where an answer is due.
     Other,
 }
 
-/// A client's connection. What is written leaves with the next [`send`](Self::send) or read; what
-/// arrives waits until it is read, and is answered by nothing but [`next`](Self::next).
+/// A client's connection. What is written leaves with the next [`send`](Self::send) or read. What
+/// arrives waits until it is read. Only [`next`](Self::next) answers it.
 pub struct Connection {
     socket: TcpStream,
-    /// What has been received; `input[done..]` has not been looked at.
+    /// What has been received. What is after `done` has not been looked at.
     input: Vec<u8>,
     done: usize,
-    /// What will be sent before the next wait.
+    /// What is sent before the next wait.
     output: Vec<u8>,
 }
 
 impl Connection {
-    /// Opens a connection with the preface, and with windows of which only the calls' own bind.
+    /// Opens a connection and writes the preface. The window of the connection is as large as can be,
+    /// so that only the windows of the calls limit the server.
+    ///
+    /// # Errors
+    ///
+    /// When nothing listens there.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let mut connection = Self::silent(address)?;
         connection.output.extend(PREFACE);
@@ -101,7 +79,11 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Opens a connection and says nothing.
+    /// Opens a connection and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When nothing listens there.
     pub fn silent(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
@@ -115,11 +97,7 @@ impl Connection {
 
     /// Writes anything: a frame of any kind, well made or not.
     pub fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = (payload.len() as u32).to_be_bytes();
-        self.output.extend(&length[1..]);
-        self.output.extend([kind, flags]);
-        self.output.extend(stream.to_be_bytes());
-        self.output.extend(payload);
+        frame::write(&mut self.output, kind, flags, stream, payload);
     }
 
     /// Writes bytes that are no frame.
@@ -127,12 +105,12 @@ impl Connection {
         self.output.extend(bytes);
     }
 
-    /// Starts a call of `path` on `stream`: all of its headers.
+    /// Writes the headers of a call of `path` on `stream`.
     pub fn headers(&mut self, stream: u32, path: &str, metadata: &[(&str, &str)]) {
         self.header_block(stream, &block(path, metadata));
     }
 
-    /// The same from a block of any length and content, in as many frames as it needs.
+    /// Writes headers from a block of any length and content, in as many frames as it needs.
     pub fn header_block(&mut self, stream: u32, block: &[u8]) {
         let mut kind = frame::HEADERS;
         let mut parts = block.chunks(frame::MAX_BYTES).peekable();
@@ -143,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// A message of gRPC, uncompressed, in one frame.
+    /// Writes a message of gRPC, uncompressed, in one frame.
     pub fn message(&mut self, stream: u32, flags: u8, message: &[u8]) {
         let mut data = vec![0];
         data.extend((message.len() as u32).to_be_bytes());
@@ -151,36 +129,57 @@ impl Connection {
         self.write(frame::DATA, flags, stream, &data);
     }
 
+    /// Writes that a stream is cancelled.
     pub fn reset(&mut self, stream: u32) {
         let cancel = code::CANCEL.to_be_bytes();
         self.write(frame::RST_STREAM, 0, stream, &cancel);
     }
 
-    /// Lets a stream, or with 0 the connection, send so many more bytes.
+    /// Writes that the server may send `bytes` more on a stream, or with stream 0 on the connection.
     pub fn window_update(&mut self, stream: u32, bytes: u32) {
         self.write(frame::WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
     }
 
-    /// Says that the peer's settings are heeded.
+    /// Writes that the server's settings are in force.
     pub fn acknowledge_settings(&mut self) {
         self.write(frame::SETTINGS, flag::ACK, 0, &[]);
     }
 
     /// Sends what has been written.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended, or the server does not read within the [limit](Self::limit).
     pub fn send(&mut self) -> io::Result<()> {
         self.socket.write_all(&self.output)?;
         self.output.clear();
         Ok(())
     }
 
-    /// How long a single read or write may take from now on, else it fails; they wait for ever
-    /// until this is called.
+    /// Sets how long a single read or write may take before it fails. There is no limit before.
+    ///
+    /// # Errors
+    ///
+    /// When the limit is zero.
     pub fn limit(&self, limit: Duration) -> io::Result<()> {
         self.socket.set_read_timeout(Some(limit))?;
         self.socket.set_write_timeout(Some(limit))
     }
 
-    /// The next frame, after what has been written is sent. Nothing is answered.
+    /// Waits until something has arrived, and does not read it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has failed, or nothing arrives within the [limit](Self::limit).
+    pub fn wait(&self) -> io::Result<()> {
+        self.socket.peek(&mut [0]).map(drop)
+    }
+
+    /// Sends what has been written and reads the next frame. It is not answered.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended, or nothing arrives within the [limit](Self::limit).
     pub fn read(&mut self) -> io::Result<Frame<'_>> {
         let (kind, flags, stream, payload) = self.frame()?;
         Ok(Frame {
@@ -191,7 +190,11 @@ impl Connection {
         })
     }
 
-    /// Reads until `wanted` likes a frame, and says how long that took.
+    /// Reads until `wanted` returns true for a frame; how long that took.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before, or no such frame arrives within `limit`.
     pub fn read_until(
         &mut self,
         limit: Duration,
@@ -210,15 +213,18 @@ impl Connection {
         }
     }
 
-    /// The status with which the first call of the connection ends, and all of the headers that say
-    /// so.
+    /// Reads the status of the first call that ends, and the headers that have it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before, or nothing arrives within the [limit](Self::limit).
     pub fn status(&mut self) -> io::Result<(RpcStatusCode, String)> {
         const NAME: &[u8] = b"grpc-status";
         loop {
             let Frame { kind, payload, .. } = self.read()?;
             let found = payload.windows(NAME.len()).position(|w| w == NAME);
             if let (frame::HEADERS, Some(at)) = (kind, found) {
-                // A literal, as long as the core's table does not have it; so is the text.
+                // The value is a literal, because the core's table does not have it.
                 let value = &payload[at + NAME.len()..];
                 let digits = value[1..].iter().take(value[0].into());
                 let code = digits.fold(0, |code, digit| code * 10 + i32::from(digit - b'0'));
@@ -227,8 +233,13 @@ impl Connection {
         }
     }
 
-    /// Reads on a thread of its own what arrives from now on until [the last ping](Self::finish) is
-    /// answered or the connection ends. What is written meanwhile must be [sent](Self::send).
+    /// Counts what arrives from now on, on a thread of its own, until [the last ping](Self::finish) is
+    /// answered, the connection ends, or nothing arrives within the [limit](Self::limit). What is
+    /// written meanwhile must be [sent](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// When the system has no more descriptors.
     pub fn count(&self) -> io::Result<JoinHandle<Answers>> {
         let mut reader = Self {
             socket: self.socket.try_clone()?,
@@ -256,27 +267,35 @@ impl Connection {
         }))
     }
 
-    /// Sends what has been written, and a ping whose answer says that the server has seen it all.
+    /// Sends what has been written, and a ping. Its answer says that the server has seen everything.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
     pub fn finish(&mut self) -> io::Result<()> {
         self.write(frame::PING, 0, 0, &LAST_PING);
         self.send()
     }
 
-    /// Starts GetStream with this metadata; the calls of a connection are numbered from 0.
-    pub fn call(&mut self, call: usize, metadata: &[(&str, &str)]) {
+    /// Writes a whole call of `path` whose only request has no fields. The calls of a connection are
+    /// numbered from 0.
+    pub fn call(&mut self, call: usize, path: &str, metadata: &[(&str, &str)]) {
         let stream = call as u32 * 2 + 1;
-        self.headers(stream, "/Greeter/GetStream", metadata);
-        // A request without fields.
+        self.headers(stream, path, metadata);
         self.message(stream, flag::END_STREAM, &[]);
     }
 
-    /// Lets a call send so many more bytes.
+    /// Writes that the server may send `bytes` more on a call.
     pub fn consumed(&mut self, call: usize, bytes: u32) {
         self.window_update(call as u32 * 2 + 1, bytes);
     }
 
-    /// The next thing that arrives, answered as it should be. It fails when the server ends a call
-    /// or the connection.
+    /// Reads the next frame and answers it as it should be.
+    ///
+    /// # Errors
+    ///
+    /// When the server ends a call or the connection, or nothing arrives within the
+    /// [limit](Self::limit).
     pub fn next(&mut self) -> io::Result<Event<'_>> {
         let (kind, flags, stream, payload) = self.frame()?;
         if kind <= frame::HEADERS && flags & flag::END_STREAM != 0 {
@@ -304,7 +323,7 @@ impl Connection {
         }
     }
 
-    /// Kind, flags, stream and where the payload is.
+    /// Reads a frame: its kind, flags and stream, and where its payload is in the input.
     fn frame(&mut self) -> io::Result<(u8, u8, u32, Range<usize>)> {
         self.need(frame::HEADER_BYTES)?;
         let header = &self.input[self.done..][..frame::HEADER_BYTES];
@@ -317,7 +336,7 @@ impl Connection {
         Ok((kind, flags, stream, payload..self.done))
     }
 
-    /// Waits until so much is there that has not been looked at.
+    /// Waits until there are so many bytes that have not been looked at.
     fn need(&mut self, bytes: usize) -> io::Result<()> {
         while self.input.len() - self.done < bytes {
             self.send()?;
@@ -335,56 +354,12 @@ impl Connection {
     }
 }
 
-/// The headers of a call, compressed as little as HPACK (RFC 7541) allows.
-pub fn block(path: &str, metadata: &[(&str, &str)]) -> Vec<u8> {
-    // POST and http are known by number; so are the names `:path` and `:authority`.
-    let mut block = vec![0x83, 0x86];
-    literal(&mut block, Name::Known(4), path);
-    literal(&mut block, Name::Known(1), "localhost");
-    let grpc = [("content-type", "application/grpc"), ("te", "trailers")];
-    block.extend(fields(&grpc));
-    block.extend(fields(metadata));
-    block
-}
-
-/// These headers and no others.
-pub fn fields(headers: &[(&str, &str)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in headers {
-        literal(&mut block, Name::Text(name), value);
-    }
-    block
-}
-
-enum Name<'a> {
-    Known(u8),
-    Text(&'a str),
-}
-
-/// A literal that is not indexed (section 6.2.2), without Huffman coding.
-fn literal(block: &mut Vec<u8>, name: Name<'_>, value: &str) {
-    match name {
-        Name::Known(number) => block.push(number),
-        Name::Text(name) => {
-            block.push(0);
-            text(block, name);
-        }
-    }
-    text(block, value);
-}
-
-/// A string: its length as an integer with a prefix of 7 bits (sections 5.1 and 5.2), its bytes.
-fn text(block: &mut Vec<u8>, text: &str) {
-    match text.len().checked_sub(127) {
-        None => block.push(text.len() as u8),
-        Some(mut rest) => {
-            block.push(127);
-            while rest >= 128 {
-                block.push(rest as u8 | 128);
-                rest >>= 7;
-            }
-            block.push(rest as u8);
-        }
-    }
-    block.extend(text.as_bytes());
+/// [Opens](Connection::open) a connection whose [limit](Connection::limit) is [`PATIENCE`]. Panics
+/// when nothing listens there.
+pub fn connect(address: impl ToSocketAddrs) -> Connection {
+    let mut addresses = address.to_socket_addrs().expect("an address");
+    let address = addresses.next().expect("an address");
+    let connection = Connection::open(address).expect("a server that listens");
+    connection.limit(PATIENCE).expect("a limit");
+    connection
 }

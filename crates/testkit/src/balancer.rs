@@ -7,13 +7,16 @@ use futures::{stream, StreamExt};
 use grpcio::{DuplexSink, RequestStream, RpcContext, ServiceBuilder, WriteFlags};
 use grpcio_streams::Queues;
 
-use super::raw;
+use crate::{raw, served};
 
+/// A balancer that stops when this is dropped.
 pub struct Balancer {
+    /// Where it listens on 127.0.0.1.
     pub port: u16,
     _server: grpcio::Server,
 }
 
+/// Starts a balancer that names these servers.
 pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
     let answers = [initial(), list(servers)];
     let accept = move |ctx: RpcContext<'_>,
@@ -22,7 +25,7 @@ pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
         let answers = answers.clone().map(|a| Ok((a, WriteFlags::default())));
         ctx.spawn(async move {
             let _ = sink.send_all(&mut stream::iter(answers)).await;
-            // The client ends it.
+            // The client ends the call.
             requests.for_each(|_| async {}).await;
             let _ = sink.close().await;
         });
@@ -32,7 +35,7 @@ pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
         .add_duplex_streaming_handler(&raw::method(path), accept)
         .build();
     let queues = Queues::start("balancer", 1);
-    let (server, port) = super::service::listen(&queues, service);
+    let (server, port) = served::listen(&queues, service);
     Balancer {
         port,
         _server: server,

@@ -2,14 +2,18 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
-use super::process::Process;
-use super::PATIENCE;
+use parking_lot::{Condvar, Mutex};
 
+use crate::process::Process;
+use crate::wait::PATIENCE;
+
+/// A terminal on which a program runs. The program `script` of util-linux makes the terminal.
 pub struct Terminal {
+    /// The program `script`, which ends as the program on the terminal does.
     pub process: Process,
     keyboard: ChildStdin,
     screen: Arc<(Mutex<vt100::Parser>, Condvar)>,
@@ -21,8 +25,8 @@ impl Terminal {
         Self::start(command, 80, 24, |_| {})
     }
 
-    /// A shell with `name` and a dollar sign for a prompt, on a terminal that nothing wraps or
-    /// scrolls off, as `set_up` has it.
+    /// Runs a shell whose prompt is `name` and a dollar sign, on a terminal so large that no line is
+    /// wrapped or scrolls off. `set_up` may change its folder and its environment.
     pub fn shell(name: &str, set_up: impl FnOnce(&mut Command)) -> Self {
         let command = format!("env PS1='{name}$ ' bash --noprofile --norc");
         Self::start(&command, 200, 100, set_up)
@@ -30,7 +34,6 @@ impl Terminal {
 
     fn start(command: &str, columns: u16, rows: u16, set_up: impl FnOnce(&mut Command)) -> Self {
         let command = format!("stty rows {rows} cols {columns}; exec {command}");
-        // Of util-linux; it makes the terminal.
         let mut script = Command::new("script");
         script
             .args(["-qec", &command, "/dev/null"])
@@ -42,9 +45,8 @@ impl Terminal {
         set_up(&mut script);
         let mut process = Process::start(&mut script);
         let size = |n| NonZero::new(n).expect("a size");
-        let child: &mut Child = &mut process.0;
-        let keyboard = child.stdin.take().expect("piped");
-        let mut output = child.stdout.take().expect("piped");
+        let keyboard = process.stdin();
+        let mut output = process.stdout();
         let screen = Arc::new((
             Mutex::new(vt100::Parser::new(size(rows), size(columns), 0)),
             Condvar::new(),
@@ -54,7 +56,7 @@ impl Terminal {
             let mut bytes = [0; 4096];
             while let Ok(n @ 1..) = output.read(&mut bytes) {
                 let (parser, changed) = &*shared;
-                parser.lock().expect("no panic").process(&bytes[..n]);
+                parser.lock().process(&bytes[..n]);
                 changed.notify_all();
             }
         });
@@ -65,19 +67,20 @@ impl Terminal {
         }
     }
 
+    /// Presses these keys.
     pub fn press(&mut self, keys: &str) {
         let keys = keys.as_bytes();
         self.keyboard.write_all(keys).expect("the terminal reads");
     }
 
-    /// Waits until the last lines on the screen are these.
+    /// Waits until the last lines on the screen are these. Panics when they do not come soon.
     pub fn wait_for(&self, lines: &[&str]) {
         self.wait_until(&format!("a screen that ends with {lines:#?}"), |seen| {
             seen.ends_with(lines)
         });
     }
 
-    /// Waits until `enough` likes the lines on the screen.
+    /// Waits until `enough` returns true for the lines on the screen. Panics when it does not soon.
     pub fn wait_until(&self, what: &str, mut enough: impl FnMut(&[&str]) -> bool) {
         let (parser, changed) = &*self.screen;
         let mut enough = |parser: &vt100::Parser| {
@@ -85,12 +88,10 @@ impl Terminal {
             let seen: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
             enough(&seen)
         };
-        let parser = parser.lock().expect("no panic");
-        let (parser, timeout) = changed
-            .wait_timeout_while(parser, PATIENCE, |parser| !enough(parser))
-            .expect("no panic");
+        let mut parser = parser.lock();
+        let waited = changed.wait_while_for(&mut parser, |parser| !enough(parser), PATIENCE);
         assert!(
-            !timeout.timed_out(),
+            !waited.timed_out(),
             "not within {PATIENCE:?}: {what}, but\n{}",
             parser.screen().contents()
         );

@@ -1,17 +1,21 @@
-//! The lines that a program prints, as they come.
+//! The lines that a program prints, as they arrive.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::wait::PATIENCE;
+
+/// The lines of a stream, which a thread of its own reads.
 pub struct Lines {
     receiver: Receiver<String>,
-    /// All lines until now, for the message of a test that fails.
+    /// All lines until now. The message of a test that fails shows them.
     seen: Vec<String>,
 }
 
 impl Lines {
+    /// Begins to read.
     pub fn of(reader: impl Read + Send + 'static) -> Self {
         let (sender, receiver) = channel();
         thread::spawn(move || {
@@ -28,7 +32,8 @@ impl Lines {
         }
     }
 
-    /// The next line; None once the program has closed its end.
+    /// The next line; None once the program has closed its end. Panics when neither comes within
+    /// `limit`.
     pub fn next(&mut self, limit: Duration) -> Option<String> {
         match self.take(limit) {
             Ok(line) => {
@@ -40,12 +45,16 @@ impl Lines {
         }
     }
 
-    /// The same, where it is no failure that none comes; what is taken is not kept.
+    /// The same without a panic. This line is not kept for the messages of failures.
+    ///
+    /// # Errors
+    ///
+    /// When no line comes within `limit`, or the program has closed its end.
     pub fn take(&mut self, limit: Duration) -> Result<String, RecvTimeoutError> {
         self.receiver.recv_timeout(limit)
     }
 
-    /// The next line that `wanted` likes.
+    /// The next line for which `wanted` returns true. Panics when none comes within `limit`.
     pub fn wait_for(&mut self, limit: Duration, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + limit;
         loop {
@@ -65,6 +74,7 @@ impl Lines {
         }
     }
 
+    /// The next line that contains all of `texts`. Panics when none comes within `limit`.
     pub fn wait_for_all(&mut self, limit: Duration, texts: &[&str]) -> String {
         self.wait_for(limit, |line| texts.iter().all(|text| line.contains(text)))
     }
@@ -75,9 +85,9 @@ impl Lines {
         &self.seen
     }
 
-    /// Every line there was, once the program has closed its end.
+    /// Every line, once the program has closed its end. Panics when it does not do so soon.
     pub fn rest(mut self) -> Vec<String> {
-        let deadline = Instant::now() + super::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {

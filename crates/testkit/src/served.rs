@@ -1,20 +1,23 @@
-//! A server in this process, for handlers that a test makes up.
+//! Servers in this process, for handlers that a test makes up.
 
+use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 
-use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::{ServerBuilder, ServerCredentials};
 use grpcio_streams::{Call, Drain, Observer, Outcome, Queues, ServiceBuilder};
+use parking_lot::Mutex;
 
+/// A server that stops when this is dropped.
 pub struct Served {
+    /// Where it listens.
     pub address: String,
-    // Dropped in this order.
+    // They are dropped in this order.
     _server: grpcio::Server,
     _drain: Drain,
     _queues: Queues,
 }
 
-/// Serves what `add` adds, on `threads` completion queues.
+/// Serves the handlers that `add` adds, on `threads` completion queues.
 pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> Served {
     let queues = Queues::start("served", threads);
     let drain = Drain::new();
@@ -28,7 +31,7 @@ pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder)
     }
 }
 
-/// A server on a free port.
+/// Serves a service of the binding on a free port; the server and the port.
 pub fn listen(queues: &Queues, service: grpcio::Service) -> (grpcio::Server, u16) {
     let mut server = ServerBuilder::new(queues.env())
         .register_service(service)
@@ -42,29 +45,17 @@ pub fn listen(queues: &Queues, service: grpcio::Service) -> (grpcio::Server, u16
 }
 
 /// Tells a test how each call ended.
-pub struct Ended(pub std::sync::Mutex<std::sync::mpsc::Sender<Outcome>>);
+pub struct Ended(Mutex<Sender<Outcome>>);
 
 impl Observer for Ended {
     fn ended(&self, _: &Call, outcome: &Outcome) {
-        let _ = self.0.lock().expect("not poisoned").send(outcome.clone());
+        // The test may have seen enough.
+        let _ = self.0.lock().send(outcome.clone());
     }
 }
 
-pub fn outcomes() -> (Arc<Ended>, std::sync::mpsc::Receiver<Outcome>) {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    (Arc::new(Ended(sender.into())), receiver)
-}
-
-pub fn request(data: &str) -> StreamReqData {
-    StreamReqData {
-        data: data.to_owned(),
-        ..Default::default()
-    }
-}
-
-pub fn response(data: impl ToString) -> StreamResData {
-    StreamResData {
-        data: data.to_string(),
-        ..Default::default()
-    }
+/// An observer, and the outcomes that it sees.
+pub fn outcomes() -> (Arc<Ended>, Receiver<Outcome>) {
+    let (sender, receiver) = channel();
+    (Arc::new(Ended(Mutex::new(sender))), receiver)
 }

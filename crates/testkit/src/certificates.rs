@@ -1,8 +1,4 @@
-//! Certificates, made as they are needed, and the files that they are in.
-
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs, process};
+//! Certificates that are made as a test needs them.
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
@@ -13,15 +9,18 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509Builder, X509Extension, X509NameBuilder, X509};
 
+use crate::folder::Folder;
+
 const DAY: i64 = 24 * 60 * 60;
 
-/// What a certificate is to have.
+/// What a certificate is to contain.
 pub struct Wanted<'a> {
     /// The common name; none where it is empty.
     pub name: &'a str,
-    /// Alternative names: IP addresses where they look so, URIs where they have a `://`, else DNS.
+    /// Alternative names. One that looks like an IP address is one, one with a `://` is a URI, and
+    /// any other is a DNS name.
     pub alternative: &'a [&'a str],
-    /// From when on and until when it is valid, in days from now.
+    /// When it becomes valid and when it expires, in days from now.
     pub days: (i64, i64),
     /// One more extension.
     pub extension: Option<X509Extension>,
@@ -45,7 +44,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// One that has signed itself, and may sign others.
+    /// A certificate authority: it has signed itself, and may sign others.
     pub fn ca(name: &str) -> Self {
         let key = key();
         let wanted = Wanted {
@@ -57,21 +56,21 @@ impl Certificate {
         Self { x509, key }
     }
 
-    /// One that has signed itself, and may not.
+    /// A certificate that has signed itself, and may not sign others.
     pub fn own(wanted: Wanted<'_>) -> Self {
         let key = key();
         let x509 = certificate(&key, wanted, None);
         Self { x509, key }
     }
 
-    /// One that this one has signed.
+    /// A certificate that this one has signed.
     pub fn sign(&self, wanted: Wanted<'_>) -> Self {
         let key = key();
         let x509 = certificate(&key, wanted, Some(self));
         Self { x509, key }
     }
 
-    /// For servers at 127.0.0.1 and localhost.
+    /// A certificate for servers at 127.0.0.1 and localhost.
     pub fn sign_server(&self, name: &str) -> Self {
         self.sign(Wanted {
             name,
@@ -80,7 +79,7 @@ impl Certificate {
         })
     }
 
-    /// For a client.
+    /// A certificate for a client.
     pub fn sign_client(&self, name: &str) -> Self {
         self.sign(Wanted {
             name,
@@ -88,14 +87,17 @@ impl Certificate {
         })
     }
 
+    /// The certificate in PEM form.
     pub fn pem(&self) -> Vec<u8> {
         self.x509.to_pem().expect("PEM")
     }
 
+    /// The key in PEM form.
     pub fn key_pem(&self) -> Vec<u8> {
         self.key.private_key_to_pem_pkcs8().expect("PEM")
     }
 
+    /// The key in PEM form, with a passphrase.
     pub fn encrypted_key_pem(&self) -> Vec<u8> {
         let cipher = openssl::symm::Cipher::aes_128_cbc();
         let pem = self
@@ -105,7 +107,7 @@ impl Certificate {
     }
 }
 
-/// What lets a certificate be a server's and not a client's.
+/// The extension of a certificate that is for servers and not for clients.
 pub fn for_servers_only() -> X509Extension {
     ExtendedKeyUsage::new()
         .server_auth()
@@ -168,41 +170,11 @@ fn days_from_now(days: i64) -> Asn1Time {
     Asn1Time::from_unix(now + days * DAY).expect("a time")
 }
 
-/// A folder that goes with its test.
-pub struct Folder(PathBuf);
-
 impl Folder {
-    pub fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("greeter-files-{}-{number}", process::id()));
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-
-    pub fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("UTF-8").to_owned()
-    }
-
-    /// Writes a file; its path.
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
-        let path = self.path(name);
-        fs::write(&path, contents).expect("written");
-        path
-    }
-
-    /// Writes a certificate and its key; their paths.
+    /// Writes a certificate and its key as `name.crt` and `name.key`; their paths.
     pub fn write_pair(&self, name: &str, pair: &Certificate) -> (String, String) {
         let certificate = self.write(&format!("{name}.crt"), pair.pem());
-        (
-            certificate,
-            self.write(&format!("{name}.key"), pair.key_pem()),
-        )
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let key = self.write(&format!("{name}.key"), pair.key_pem());
+        (certificate, key)
     }
 }

@@ -1,32 +1,34 @@
-//! Messages that cost little to make and to check: each says its number, and nothing in it repeats
-//! what was said shortly before, so that nobody makes them smaller.
+//! Messages that cost little to make and to check. Each has its number in it. The rest does not
+//! repeat what was in the messages shortly before, so that compression makes them no smaller.
 
 use std::io;
 use std::sync::LazyLock;
 
-/// The digits of a number.
+/// How many digits a number has.
 pub const DIGITS: usize = 16;
 
-/// gRPC's prefix, and the tag and the length of the protobuf field.
+/// The bytes of gRPC's prefix and of the tag and the length of the protobuf field.
 const PREFIX: usize = 7;
 
-/// What follows the numbers is cut from here. Each message begins so far behind the one before.
+/// How far the filling of a message begins behind that of the message before, in [`FILLING`].
 const STEP: usize = 128;
+/// What follows the numbers is cut from this.
 static FILLING: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut random = fastrand::Rng::with_seed(0);
     let characters = std::iter::repeat_with(|| random.alphanumeric() as u8);
     characters.take((1 << 20) + STEP).collect()
 });
 
-/// A message as it is on the wire.
+/// A message as it is on the wire: gRPC's prefix and a protobuf message whose field 1 is a text.
 #[derive(Clone)]
 pub struct Numbered {
+    /// Its number.
     pub number: u64,
     message: Vec<u8>,
 }
 
 impl Numbered {
-    /// One whose text has so many bytes: from [`DIGITS`] to 127.
+    /// The message with this number, whose text has `text_bytes` bytes: from [`DIGITS`] to 127.
     pub fn new(number: u64, text_bytes: usize) -> Self {
         assert!((DIGITS..STEP).contains(&text_bytes), "{text_bytes} bytes");
         let mut message = vec![0, 0, 0, 0, text_bytes as u8 + 2, 0x0a, text_bytes as u8];
@@ -37,11 +39,12 @@ impl Numbered {
         new
     }
 
+    /// Its bytes on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.message
     }
 
-    /// The next one.
+    /// Turns it into the next message.
     pub fn advance(&mut self) {
         self.number += 1;
         for digit in self.message[PREFIX..PREFIX + DIGITS].iter_mut().rev() {
@@ -61,14 +64,15 @@ impl Numbered {
     }
 }
 
-/// What a subscriber sees, message by message.
+/// Checks what a subscriber receives: numbered messages in order.
 pub struct Seen {
     next: Numbered,
-    /// The beginning of a message whose end is still to come.
+    /// The beginning of a message whose end has not arrived.
     partial: Vec<u8>,
 }
 
 impl Seen {
+    /// Expects this message first.
     pub fn new(first: Numbered) -> Self {
         Self {
             next: first,
@@ -81,7 +85,11 @@ impl Seen {
         self.next.number
     }
 
-    /// Takes what has arrived. It fails when that is not what comes next.
+    /// Takes the bytes that have arrived.
+    ///
+    /// # Errors
+    ///
+    /// When they are not those of the messages that come next.
     pub fn take(&mut self, mut data: &[u8]) -> io::Result<()> {
         let length = self.next.bytes().len();
         if !self.partial.is_empty() {
