@@ -9,6 +9,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509Builder, X509Extension, X509NameBuilder, X509};
 
+use crate::clock::unix_seconds;
 use crate::folder::Folder;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -165,8 +166,7 @@ fn certificate(key: &PKey<Private>, wanted: Wanted<'_>, by: Option<&Certificate>
 }
 
 fn days_from_now(days: i64) -> Asn1Time {
-    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
-    let now = i64::try_from(now.as_secs()).expect("before 2500");
+    let now = i64::try_from(unix_seconds()).expect("a time that fits");
     Asn1Time::from_unix(now + days * DAY).expect("a time")
 }
 

@@ -9,6 +9,7 @@
 
 pub mod balancer;
 pub mod certificates;
+pub mod clock;
 pub mod dns;
 pub mod environment;
 pub mod exclusive;

@@ -1,11 +1,12 @@
-//! What is asked before a call, and what a call that is refused has cost by then.
+//! The admissions that a call must pass before its handler runs. A call that they refuse costs little.
 
-use std::sync::{mpsc, Arc, Mutex};
+use std::sync::{mpsc, Arc};
 
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::{RpcStatusCode, WriteFlags};
 use grpcio_streams::{client as calls, Call, Observer, Outcome, Requests, Status};
+use parking_lot::Mutex;
 use testkit::folder::Folder;
 use testkit::raw;
 use testkit::served::serve;
@@ -22,7 +23,7 @@ fn a_refused_upload_is_not_read() {
     let metadata = raw::with_metadata(&with_token("Bearer a", Some("t")));
     let method = raw::method("/Greeter/PutStream");
     let (mut sink, mut receiver) = client.duplex_streaming(&method, metadata).expect("starts");
-    // More than the call may send before it is read.
+    // One message is more than the call may send before the server reads.
     let message = [&b"\x0a\x80\x80\x40"[..], &[b'x'; 1 << 20]].concat();
     let sending = async {
         while sink
@@ -40,17 +41,13 @@ fn a_refused_upload_is_not_read() {
     );
 }
 
-/// Tells a test who called.
+/// Tells a test the identity and the outcome of each call.
 struct Callers(Mutex<mpsc::Sender<(Option<String>, Outcome)>>);
 
 impl Observer for Callers {
     fn ended(&self, call: &Call, outcome: &Outcome) {
         let identity = call.identity().map(str::to_owned);
-        let _ = self
-            .0
-            .lock()
-            .expect("not poisoned")
-            .send((identity, outcome.clone()));
+        let _ = self.0.lock().send((identity, outcome.clone()));
     }
 }
 
@@ -65,9 +62,10 @@ fn admissions_are_asked_in_order_before_anything_else() {
             })
             .admit(|call| {
                 call.identify("first");
-                match call.metadata().iter().any(|(key, _)| key == "topic") {
-                    true => Ok(()),
-                    false => Err(Status::new(RpcStatusCode::ABORTED, "the first says no")),
+                if call.metadata().iter().any(|(key, _)| key == "topic") {
+                    Ok(())
+                } else {
+                    Err(Status::new(RpcStatusCode::ABORTED, "the first says no"))
                 }
             })
             .admit(

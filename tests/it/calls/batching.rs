@@ -1,4 +1,4 @@
-//! Messages that are ready together travel together, and none waits for another.
+//! Batching: messages that are ready together share frames, and no message waits for a later one.
 
 use futures::StreamExt;
 use testkit::relay::Relay;
@@ -19,13 +19,13 @@ fn a_burst_shares_frames_and_a_paced_stream_does_not_wait() {
         assert_eq!(ticks_seen, ticks);
         relay.data_frames()
     };
-    // The frames of a burst hold up to 16 KiB, and a message is 17 bytes. The first message, the
-    // flow-control window and the C core's buffer of 64 KiB cost some more frames.
+    // A frame holds up to 16 KiB, and a message has 17 bytes. The first message, the flow-control
+    // window and the C core's buffer of 64 KiB cost some more frames.
     let burst = frames("0s", MESSAGES);
     assert!(
         burst <= MESSAGES / 20,
         "{MESSAGES} ready messages took {burst} frames"
     );
-    // Each message of a quiet stream is a frame of its own: it left before the next was there.
+    // Each message of a quiet stream has a frame of its own, because it leaves before the next exists.
     assert_eq!(frames("20ms", 10), 10);
 }

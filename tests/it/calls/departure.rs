@@ -1,4 +1,5 @@
-//! Clients that go away: what they leave behind is gone within a second, and never looks done.
+//! Clients that go away: their calls end within a second, and an upload that was cut never counts as
+//! complete.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -7,7 +8,7 @@ use std::sync::mpsc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{stream, StreamExt, TryStreamExt};
+use futures::{stream, StreamExt};
 use greeter_stream::client::{Client, Config};
 use greeter_stream::generated::greeter::StreamReqData;
 use grpcio::RpcStatusCode;
@@ -15,11 +16,11 @@ use grpcio_streams::{Requests, Status};
 use testkit::process::Process;
 use testkit::relay::Relay;
 use testkit::served::{outcomes, serve};
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, soon, PATIENCE};
 use testkit::{helper, raw};
 
 use crate::support::messages::response;
-use crate::support::program::CLIENT;
+use crate::support::program::client as program;
 use crate::support::{client, client_with, server};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ fn five_hundred_idle_subscribers_vanish_and_are_gone_within_a_second() {
     }
 }
 
-/// Subscribes, says so, and waits to be killed.
+/// Subscribes, prints that it has, and waits to be killed.
 #[test]
 #[ignore = "a helper process of another test"]
 fn idle_subscribers() {
@@ -50,9 +51,7 @@ fn idle_subscribers() {
     let subscribe = |_| client.get("aaa").expect("starts");
     let mut streams: Vec<_> = (0..SUBSCRIBERS).map(subscribe).collect();
     for stream in &mut streams {
-        soon("first tick", stream.next())
-            .expect("a tick")
-            .expect("no error");
+        next("first tick", stream);
     }
     println!("all subscribed");
     futures::executor::block_on(streams[0].next());
@@ -70,12 +69,7 @@ fn client_without_timeout(address: &str) -> Client {
 #[test]
 fn a_conversation_ends_at_once_when_its_client_is_killed() {
     let mut server = server::start(&["--tick-interval", "1h"]);
-    let mut talker = Process::start(
-        std::process::Command::new(CLIENT)
-            .args(["--server", &server.address, "all"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped()),
-    );
+    let mut talker = Process::start(program(&server.address, &["all"]).stdin(Stdio::piped()));
     let mut stdin = talker.stdin();
     stdin.write_all(b"hello\n").expect("written");
     server
@@ -93,13 +87,8 @@ fn an_upload_that_is_cut_is_never_complete() {
     for kill in [false, true] {
         for _ in 0..10 {
             let relay = Relay::to(&server.address);
-            let mut uploader = Process::start(
-                std::process::Command::new(CLIENT)
-                    .args(["--server", &relay.address, "put"])
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped()),
-            );
+            let mut upload = program(&relay.address, &["put"]);
+            let mut uploader = Process::start(upload.stdin(Stdio::piped()));
             let mut stdin = uploader.stdin();
             stdin.write_all(b"1\n2\n3\n").expect("written");
             server
@@ -115,7 +104,7 @@ fn an_upload_that_is_cut_is_never_complete() {
                 .wait_for_all(SECOND, &["PutStream", "ended", "3 in"]);
             assert!(end.contains("CANCELLED: the client is gone"), "{end}");
             if !kill {
-                // The client knows, too, while its input is still open.
+                // The client notices as well, although its input is still open.
                 let status = uploader.wait(PATIENCE);
                 assert_eq!(status.code(), Some(1));
                 let mut out = uploader.error_lines();
@@ -133,7 +122,7 @@ fn an_answer_to_a_lost_client_is_not_reported_as_ok() {
         let put = move |_, requests: Requests<StreamReqData>| {
             let arrived = arrived.clone();
             async move {
-                // Takes every end, even an error, for a good one.
+                // This handler takes every end, even an error, for a good one.
                 let ignore = |_| {
                     let _ = arrived.send(());
                     std::future::ready(())
@@ -173,9 +162,7 @@ fn a_client_that_drops_its_stream_cancels_the_call() {
     let mut server = server::start(&["--tick-interval", "1h"]);
     let client = client(&server.address);
     let mut ticks = client.get("aaa").expect("starts");
-    soon("tick", ticks.next())
-        .expect("a tick")
-        .expect("no error");
+    next("tick", &mut ticks);
     drop(ticks);
     server.log.wait_for_all(
         SECOND,
@@ -196,7 +183,7 @@ fn a_deadline_ends_the_call_on_both_sides() {
     assert!(ticks[0].is_ok());
     let status = ticks[1].as_ref().expect_err("the deadline");
     assert_eq!(status.code(), RpcStatusCode::DEADLINE_EXCEEDED);
-    // The server's own clock for it starts a little later: it may see the client cancel first.
+    // The server's clock for the deadline starts a little later. So it may see the client cancel first.
     let end = server
         .log
         .wait_for_all(SECOND, &["GetStream", "ended", "1 out: "]);
@@ -234,10 +221,8 @@ fn a_handler_is_dropped_even_while_its_client_reads_nothing() {
     let (sink, mut receiver) = client
         .duplex_streaming(&method, Default::default())
         .expect("starts");
-    // One message is read; the rest fills the flow-control window, and the handler waits.
-    soon("message", receiver.try_next())
-        .expect("no error")
-        .expect("a message");
+    // The client reads one message. The others fill the flow-control window, and the handler waits.
+    next("message", &mut receiver);
     assert_eq!(alive.load(Ordering::SeqCst), 1);
     drop((sink, receiver));
     let outcome = ended.recv_timeout(SECOND).expect("gone within a second");

@@ -1,4 +1,4 @@
-//! Calls that share a completion queue share it fairly.
+//! Fairness: calls that share a completion queue all get their turn.
 
 use std::io::{Read, Write};
 use std::process::{ChildStdin, ChildStdout, Stdio};
@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use testkit::process::Process;
 use testkit::server::Server;
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, PATIENCE};
 
 use crate::support::program::client as program;
 use crate::support::{client, server};
 
-/// Without rests the calls of this test took from one second to more than twelve.
+/// How long a call may take beside a flood. When the handlers did not yield, calls took from one
+/// second to more than twelve.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// Makes calls while `moved`, the bytes of the flood, grows.
 fn others_are_served(server: &Server, moved: &AtomicU64) {
     let wait_for = |bytes: u64| {
         let started = Instant::now();
@@ -32,9 +33,7 @@ fn others_are_served(server: &Server, moved: &AtomicU64) {
         let started = Instant::now();
         // A new connection and a new call each time.
         let mut ticks = client(&server.address).get("a").expect("starts");
-        soon("tick", ticks.next())
-            .expect("a tick")
-            .expect("no error");
+        next("tick", &mut ticks);
         let took = started.elapsed();
         assert!(took < LIMIT, "a call took {took:?} beside the flood");
         wait_for(before + 100_000);

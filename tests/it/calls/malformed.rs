@@ -1,4 +1,4 @@
-//! Messages that are not what they should be: a documented status, never OK.
+//! Malformed messages: their call ends with a documented status and never with OK.
 
 use futures::{stream, SinkExt, StreamExt};
 use grpcio::{CallOption, Error, RpcStatusCode, WriteFlags};
@@ -7,7 +7,7 @@ use testkit::wait::{soon, PATIENCE};
 
 use crate::support::server;
 
-/// Sends raw bytes and half-closes; returns the responses and how the call ended.
+/// Sends messages of any bytes and half-closes; how many responses there were, and how the call ended.
 fn call(
     client: &grpcio::Client,
     path: &'static str,
@@ -20,7 +20,7 @@ fn call(
         let messages = messages
             .iter()
             .map(|m| Ok((m.to_vec(), WriteFlags::default())));
-        // The server may end the call at once; the sink must not be used again then.
+        // The server may end the call at once. The sink must not be used after that.
         if sink.send_all(&mut stream::iter(messages)).await.is_ok() {
             let _ = sink.close().await;
         }

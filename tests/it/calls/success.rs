@@ -1,4 +1,4 @@
-//! What a call does when nothing goes wrong, and what a client may do with it.
+//! What the three calls and a unary call do when nothing goes wrong.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,10 @@ use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::GreeterClient;
 use grpcio::{CallOption, Marshaller, Method, MethodType, RpcStatusCode};
 use grpcio_streams::{client as calls, Requests, Status};
+use testkit::clock::unix_seconds;
 use testkit::raw;
 use testkit::served::serve;
-use testkit::wait::{soon, within, PATIENCE};
+use testkit::wait::{next, soon, within, PATIENCE};
 
 use crate::support::messages::{request, response};
 use crate::support::{client, server};
@@ -20,15 +21,10 @@ fn get_stream_ticks_at_its_interval_and_ends_one_after_the_last() {
     let started = Instant::now();
     let mut ticks = client(&server.address).get("aaa").expect("starts");
     for n in 0..3 {
-        let tick = soon("tick", ticks.next())
-            .expect("one more")
-            .expect("no error");
+        let tick = next("tick", &mut ticks);
         assert!(started.elapsed() >= Duration::from_millis(300) * n);
         let seconds: u64 = tick.parse().expect("a number of seconds");
-        let now = std::time::UNIX_EPOCH
-            .elapsed()
-            .expect("after 1970")
-            .as_secs();
+        let now = unix_seconds();
         assert!(now - seconds <= 1, "{seconds} is not {now}");
     }
     assert_eq!(soon("end", ticks.next()), None);
@@ -97,7 +93,7 @@ fn a_client_may_send_nothing_for_as_long_as_it_likes() {
         .all(stream::pending::<Result<String, Status>>())
         .expect("starts");
     let mut put = Box::pin(client.put(stream::pending::<Result<String, Status>>()));
-    // Both calls run while the conversation goes on.
+    // Both calls stay open while the conversation goes on.
     for _ in 0..20 {
         assert_eq!(soon("talk", heard.next()), Some(Ok("ssss".to_owned())));
         assert!(
@@ -163,7 +159,7 @@ fn a_unary_call_has_one_request_and_one_response() {
         })
     });
     let client = raw::client(&server.address);
-    // As any client calls it, and as no client should.
+    // First as clients call it, then with the wrong number of requests.
     let method = Method::<StreamReqData, StreamResData> {
         ty: MethodType::Unary,
         name: "/test/Echo",

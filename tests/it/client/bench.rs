@@ -1,5 +1,5 @@
-//! `greeter-client bench` as its users see it. What it measures is not tested: a busy machine is
-//! no fault.
+//! The reports and errors of `greeter-client bench`. The figures are not tested, because they depend on
+//! how busy the machine is.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
-//! A conversation as a person at a terminal has it.
+//! Conversations on a terminal, as people have them with `greeter-client all`.
 
 use std::process::Stdio;
+
 use testkit::process::{run, text, Signal};
 use testkit::terminal::Terminal;
 use testkit::wait::PATIENCE;
@@ -8,12 +9,14 @@ use testkit::wait::PATIENCE;
 use crate::support::program::{client, CLIENT};
 use crate::support::server;
 
+/// Joins the room on a terminal.
 fn join(server: &str, flags: &str) -> Terminal {
     Terminal::run(&format!(
         "{CLIENT} --server {server} all --topic room {flags}"
     ))
 }
 
+/// Publishes lines to the room.
 fn put(server: &str, lines: &str) {
     let output = run(
         client(server, &["put", "--topic", "room"]).stdout(Stdio::null()),
@@ -29,7 +32,7 @@ fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
     put(&server.address, &(before.join("\n") + "\n"));
 
     let mut ann = join(&server.address, "--name ann");
-    // The last ten of before.
+    // The last ten of the messages before.
     let mut shown: Vec<_> = before[2..].iter().map(String::as_str).collect();
     shown.push("ann>");
     ann.wait_for(&shown);
@@ -38,10 +41,10 @@ fn lines_that_arrive_leave_the_line_that_is_typed_whole() {
     put(&server.address, "bob: hi, ann\nbob: are you there?\n");
     ann.wait_for(&["12", "bob: hi, ann", "bob: are you there?", "ann> half a"]);
     ann.press(" line\r");
-    // The line is seen as everyone sees it.
+    // The line is shown as everyone in the room sees it.
     ann.wait_for(&["bob: are you there?", "ann: half a line", "ann>"]);
 
-    // The history of what was typed: the key that points up.
+    // The key that points up shows the line typed before.
     ann.press("\x1b[A");
     ann.wait_for(&["ann: half a line", "ann> half a line"]);
     ann.press("\x03");
@@ -97,7 +100,7 @@ fn what_is_typed_while_the_server_is_away_is_said_when_it_is_back() {
     let mut server = server::start_at(&address, &[]);
     ann.wait_for(&["ann: hello", "ann>"]);
 
-    // A line that waits for the server does not hold up who wants to leave.
+    // A line that waits for the server does not keep anyone from leaving.
     server.process.kill();
     server.process.wait(PATIENCE);
     ann.press("lost\r");
@@ -125,7 +128,7 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
         "sh -c '{CLIENT} --server {} all --topic room --no-resume; stty -a | grep -o \" echo \"'",
         server.address
     ));
-    // Both of its calls are running once it hears itself.
+    // Once the client shows its own line, both of its calls are running.
     ann.wait_for(&[">"]);
     ann.press("all\r");
     ann.wait_for(&["all", ">"]);

@@ -1,11 +1,18 @@
-//! `greeter-client` as a person or a script uses it.
+//! The commands of `greeter-client`: flags, standard input and output, errors and exit codes.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
-use testkit::process::{run, text, Process, Signal};
+use std::process::Stdio;
+
+use futures::stream;
+use greeter_stream::generated::greeter::StreamReqData;
+use greeter_stream::service::GET_STREAM;
+use testkit::folder::Folder;
+use testkit::ports;
+use testkit::process::{command, run, text, Process, Signal};
+use testkit::served::serve;
 use testkit::wait::PATIENCE;
 
+use crate::support::messages::response;
 use crate::support::program::{client, CLIENT};
 use crate::support::server::{self, SERVER};
 
@@ -31,7 +38,7 @@ fn get_prints_a_message_a_line_as_it_arrives() {
         );
     }
 
-    // Long before the second.
+    // The first message is printed long before the second arrives.
     let slow = server::start(&["--tick-interval", "1h"]);
     let mut get = Process::start(&mut client(&slow.address, &["get", "aaa"]));
     get.lines().wait_for(PATIENCE, |line| !line.is_empty());
@@ -52,11 +59,9 @@ fn a_reader_that_leaves_early_is_no_error() {
 #[test]
 fn put_sends_a_file_or_standard_input_and_prints_the_answer() {
     let mut server = server::start(&[]);
-    let path = std::env::temp_dir().join(format!("greeter-put-{}", std::process::id()));
-    std::fs::write(&path, "one\n\nthree ß\nfour").expect("written");
-    let file = path.to_str().expect("UTF-8");
-    let output = run(&mut client(&server.address, &["put", file]), b"");
-    std::fs::remove_file(&path).expect("removed");
+    let folder = Folder::new();
+    let file = folder.write("file", "one\n\nthree ß\nfour");
+    let output = run(&mut client(&server.address, &["put", &file]), b"");
     assert_eq!(
         (output.status.code(), text(&output.stdout)),
         (Some(0), "4\n")
@@ -152,9 +157,7 @@ fn all_sends_lines_prints_what_arrives_and_waits_for_the_end() {
 
 #[test]
 fn a_call_that_fails_exits_1_with_its_status_on_one_line() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
-    let nobody = free.local_addr().expect("bound").to_string();
-    drop(free);
+    let nobody = ports::free_address();
     let output = run(&mut client(&nobody, &["get", "aaa"]), b"");
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
@@ -177,14 +180,12 @@ fn a_call_that_fails_exits_1_with_its_status_on_one_line() {
 
 #[test]
 fn wait_waits_for_a_server_that_comes_up_later() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
-    let address = free.local_addr().expect("bound").to_string();
-    drop(free);
+    let address = ports::free_address();
     let mut get = Process::start(&mut client(
         &address,
         &["--wait", "get", "aaa", "--count", "1"],
     ));
-    // It is up and has found nobody when it is waited for and has not ended.
+    // The client has looked for the server and waits.
     let mut said = get.error_lines();
     said.wait_for(PATIENCE, |line| line == format!("waiting for {address}"));
     assert!(get.ended().is_none());
@@ -242,11 +243,11 @@ fn a_proxy_of_the_environment_is_not_for_this_machine() {
 #[test]
 fn the_end_of_a_terminal_ends_the_input_after_half_a_line_too() {
     let server = server::start(&[]);
-    // A person presses Ctrl-D twice after `half`, and once more goes to whoever reads next.
-    let command = format!("{} --server {} put", CLIENT, server.address);
-    let mut script = Command::new("script");
-    let script = script.args(["-qec", &command, "/dev/null"]);
-    let output = run(script.stdout(Stdio::piped()), b"one\nhalf\x04\x04");
+    // A person presses Ctrl-D twice after `half` to end the input.
+    let put = format!("{CLIENT} --server {} put", server.address);
+    let mut script = command("script");
+    let script = script.args(["-qec", &put, "/dev/null"]);
+    let output = run(script, b"one\nhalf\x04\x04");
     assert_eq!(output.status.code(), Some(0));
     assert!(
         text(&output.stdout).ends_with("2\r\n"),
@@ -282,25 +283,16 @@ fn demo_does_what_the_original_client_does() {
 
 #[test]
 fn output_for_a_terminal_is_escaped() {
-    // `script` gives the client a terminal.
-    let script = Command::new("script").arg("--version").output();
-    let Ok(_) = script else {
-        panic!("the tests need `script` of util-linux")
-    };
-    let relay = testkit::served::serve(1, |service| {
-        use greeter_stream::generated::greeter::StreamReqData;
-        service.server_streaming("/Greeter/GetStream", |_, _: StreamReqData| {
-            let nasty = crate::support::messages::response("\u{1b}]0;owned\u{7}");
-            futures::stream::iter([Ok(nasty)])
+    let hostile = serve(1, |service| {
+        service.server_streaming(GET_STREAM, |_, _: StreamReqData| {
+            stream::iter([Ok(response("\u{1b}]0;owned\u{7}"))])
         })
     });
-    let command = format!("{} --server {} get a", CLIENT, relay.address);
-    let output = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .output();
-    let output = output.expect("script runs");
+    // The program `script` of util-linux gives the client a terminal.
+    let get = format!("{CLIENT} --server {} get a", hostile.address);
+    let output = run(command("script").args(["-qec", &get, "/dev/null"]), b"");
     assert_eq!(text(&output.stdout), "\\u{1b}]0;owned\\u{7}\r\n");
-    let raw = run(&mut client(&relay.address, &["get", "a"]), b"");
+    let raw = run(&mut client(&hostile.address, &["get", "a"]), b"");
     assert_eq!(raw.stdout, b"\x1b]0;owned\x07\n");
 }
 
@@ -311,23 +303,20 @@ fn completions_are_scripts_that_know_the_flags() {
         (CLIENT, &["--server", "demo", "--no-follow"]),
     ] {
         for shell in ["bash", "zsh", "fish"] {
-            let mut command = Command::new(program);
-            command
-                .args(["--completions", shell])
-                .stdout(Stdio::piped());
-            // Of a shell whose start sets this.
-            command.env("GREETER_SERVER", "127.0.0.1:1");
-            let output = run(&mut command, b"");
+            let mut print = command(program);
+            print.args(["--completions", shell]);
+            // A shell may set this before it asks for completions.
+            print.env("GREETER_SERVER", "127.0.0.1:1");
+            let output = run(&mut print, b"");
             assert_eq!(output.status.code(), Some(0));
             let script = text(&output.stdout);
             for flag in flags {
-                // fish leaves the dashes of a flag out.
+                // The script for fish has flags without their dashes.
                 let flag = flag.trim_start_matches('-');
                 assert!(script.contains(flag), "{shell}: {flag}");
             }
             if shell == "bash" {
-                let mut check = Command::new("bash");
-                // What bash calls at `greeter-client get --no-f` and a press of Tab.
+                // What bash calls when somebody types `greeter-client get --no-f` and presses Tab.
                 let press = "COMP_WORDS=(greeter-client get --no-f); COMP_CWORD=2; \
                     _greeter__client greeter-client --no-f get; echo \"${COMPREPLY[@]}\"";
                 let press = if program == CLIENT {
@@ -336,10 +325,7 @@ fn completions_are_scripts_that_know_the_flags() {
                     "echo --no-follow"
                 };
                 let input = format!("{script}\n{press}\n");
-                let checked = run(
-                    check.stdout(Stdio::piped()).stderr(Stdio::piped()),
-                    input.as_bytes(),
-                );
+                let checked = run(&mut command("bash"), input.as_bytes());
                 assert_eq!(text(&checked.stderr), "");
                 assert_eq!(text(&checked.stdout), "--no-follow\n");
             }
@@ -365,7 +351,7 @@ fn nothing_to_publish_is_told_to_the_server_all_the_same() {
 #[test]
 fn a_line_that_is_too_long_with_its_name_is_named() {
     let server = server::start(&[]);
-    // 4 MiB, less 5 bytes around the text.
+    // A message may have 4 MiB, of which 5 bytes are around the text.
     let longest = 4 * 1024 * 1024 - 5;
     let all = ["all", "--topic", "t", "--name", "ann"];
     let line = |length: usize| "x".repeat(length) + "\n";

@@ -1,4 +1,4 @@
-//! A client of more than one server.
+//! Clients that know more than one server: balancing, failover, and a balancer of `grpc.lb.v1`.
 
 use std::net::SocketAddrV4;
 
@@ -11,20 +11,20 @@ use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
 use testkit::process::{run, text};
 use testkit::server::Server;
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, soon, PATIENCE};
 use testkit::{balancer, dns};
-use topic_log::{From, Name};
+use topic_log::From;
 
 use crate::support::program::client as program;
-use crate::support::{client_with, server};
+use crate::support::{client_with, server, topic};
 
-/// A server that can be told from others: by how many messages it answers GetStream with.
+/// A server that answers GetStream with `number` messages, by which a client can tell it from others.
 fn server(listen: &str, number: usize) -> Server {
     let number = number.to_string();
     server::start_at(listen, &["--ticks", &number, "--tick-interval", "1ms"])
 }
 
-/// The number of the server that a call reaches.
+/// Makes a call; the number of the server that it reaches.
 fn reached(client: &Client) -> Result<usize, Status> {
     let call = client.get("").expect("starts");
     let messages: Vec<_> = soon("end", call.collect());
@@ -33,7 +33,8 @@ fn reached(client: &Client) -> Result<usize, Status> {
     Ok(number)
 }
 
-/// Calls until `enough`; only a server that is gone may make calls fail.
+/// Makes calls until `enough` returns true for the server that a call reaches. A call may fail only
+/// because its server is gone.
 fn call_until(client: &Client, mut enough: impl FnMut(usize) -> bool) {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
@@ -60,7 +61,7 @@ fn calls_spread_over_the_servers_that_live() {
     let (mut one, two) = (server("127.0.0.1:0", 1), server("127.0.0.1:0", 2));
     let servers = vec![one.address.clone(), two.address.clone()];
     let client = client(servers, Balance::RoundRobin);
-    // Until it is connected to both.
+    // After this the client is connected to both servers.
     call_until(&client, |number| number == 1);
     call_until(&client, |number| number == 2);
     let numbers = (0..20).map(|_| reached(&client).expect("both live"));
@@ -90,18 +91,18 @@ fn the_first_server_is_called_until_it_dies() {
     one.process.wait(PATIENCE);
     call_until(&client, |number| number == 2);
 
-    // From the command line, with the dead one before the other.
+    // The same from the command line, with the dead server first.
     let get = run(
         &mut program(&one.address, &["--server", &two.address, "get", ""]),
         b"",
     );
     assert_eq!(get.status.code(), Some(0), "{}", text(&get.stderr));
     assert_eq!(text(&get.stdout).lines().count(), 2);
-    // Or with one whose name nobody knows.
+    // The same with a server whose name does not exist.
     let unknown = ["--server", "no.such.invalid:1", "get", ""];
     let get = run(&mut program(&two.address, &unknown), b"");
     assert_eq!(get.status.code(), Some(0), "{}", text(&get.stderr));
-    // With several a URI is wrong usage.
+    // A URI together with other servers is wrong usage.
     let uri = ["--server", "unix:/x", "get", ""];
     let get = run(&mut program(&two.address, &uri), b"");
     assert_eq!(get.status.code(), Some(2), "{}", text(&get.stderr));
@@ -112,19 +113,16 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
     let (mut one, two) = (server::start(&[]), server::start(&[]));
     let servers = vec![one.address.clone(), two.address.clone()];
     let client = client(servers, Balance::PickFirst);
-    let topic = || Name::new("t").expect("a name");
-    let mut publisher = client.publish(topic(), PublishOptions::default());
+    let mut publisher = client.publish(topic("t"), PublishOptions::default());
     let mut messages = client.subscribe(
-        topic(),
+        topic("t"),
         SubscribeOptions {
             from: From::Earliest,
             ..SubscribeOptions::default()
         },
     );
     soon("sent", publisher.send("a".to_owned())).expect("acknowledged");
-    let a = soon("message", messages.next())
-        .expect("more")
-        .expect("not lost");
+    let a = next("message", &mut messages);
     assert_eq!(a.data, "a");
 
     one.process.kill();
@@ -139,9 +137,7 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
         panic!("{lost:?}");
     };
     assert_eq!((loss.epoch, loss.from, loss.next), (a.epoch, 1, 0));
-    let b = soon("message", messages.next())
-        .expect("more")
-        .expect("not lost");
+    let b = next("message", &mut messages);
     assert_eq!((b.epoch, b.offset, &*b.data), (loss.now, 0, "b"));
 }
 
@@ -153,8 +149,7 @@ fn a_conversation_that_moves_to_an_older_server_is_heard_to_its_end() {
         servers: vec![one.address.clone(), two.address.clone()],
         ..Config::default()
     });
-    let topic = Name::new("t").expect("a name");
-    let joined = soon("joined", client.join(topic, JoinOptions::default()));
+    let joined = soon("joined", client.join(topic("t"), JoinOptions::default()));
     let mut conversation = joined.expect("a server");
     soon("said", conversation.send("a".to_owned())).expect("acknowledged");
     one.process.kill();
@@ -175,7 +170,7 @@ fn the_servers_that_a_balancer_names_are_called() {
         address
     });
     let balancer = balancer::serve(&addresses);
-    // Nothing listens where the name itself leads to.
+    // Nothing listens at the address of the name itself.
     let target = format!("dns://{}/{}:1", dns::serve(balancer.port), dns::SERVICE);
     let client = client(vec![target], Balance::Grpclb);
     call_until(&client, |number| number == 1);

@@ -1,4 +1,4 @@
-//! A disk that is full or fails, and folders that no server can use.
+//! Disks that are full or fail, and folders that a server cannot use.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -23,7 +23,7 @@ use crate::support::server;
 /// How soon the server has to notice that it can write again.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Nothing more is to be published when it is gone, also where the test fails.
+/// Sets the flag when it is dropped, so that publishers end when the test fails as well.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -32,8 +32,8 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A disk that fails, and then works again: who publishes is refused, who follows is served, and
-/// nothing that was acknowledged is lost.
+/// Makes a disk fail and work again. While it fails, publishers are refused and subscribers are
+/// served. Nothing that was acknowledged is lost.
 fn fails_and_works_again(
     server: &mut Durable,
     folder: &str,
@@ -44,7 +44,6 @@ fn fails_and_works_again(
     account.publish("before", 200).expect("it works");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Neither comes back when it is interrupted.
         let follower = scope.spawn(|| account.follow());
         let patient = scope.spawn(|| account.publish_patiently("patient", &over));
         let over = Over(&over);
@@ -58,14 +57,14 @@ fn fails_and_works_again(
         };
         let full = account.publish_in_batches("impatient", u64::MAX, 20);
         refused(full.expect_err("it fails"));
-        // Those who come now are told the same, at once, unless a last message just fits.
+        // New publishers are refused as well, at once. A few last messages may still fit.
         for n in 0..5 {
             let begun = Instant::now();
             let late = account.publish(&format!("late-{n}"), 1_000);
             refused(late.expect_err("it fails"));
             assert!(begun.elapsed() < NOTICED_WITHIN, "{:?}", begun.elapsed());
         }
-        // What is in memory is read on, by those who follow and by those who come.
+        // Messages in memory can still be read, by old and by new subscribers.
         account.until_followed(account.ledger.total());
         assert!(account.read(From::Last(100)).len() >= 100);
 
@@ -80,10 +79,13 @@ fn fails_and_works_again(
             thread::park_timeout(Duration::from_millis(50));
         }
         println!("publishing works again after {:?}", begun.elapsed());
-        // It tries again within five seconds.
+        // This publisher tries again within five seconds.
         let before = account.ledger.of("patient");
         while account.ledger.of("patient") == before {
-            assert!(begun.elapsed() < PATIENCE, "whoever waits is served again");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "a publisher that waits is served again"
+            );
             thread::park_timeout(Duration::from_millis(50));
         }
         drop(over);
@@ -94,7 +96,7 @@ fn fails_and_works_again(
         account.until_followed(there.len() as u64);
         let log = server.server().log.so_far();
         let told = log.iter().filter(|line| line.contains(folder)).count();
-        // Once when it fails, and once when it works again: not for each who is refused.
+        // The server logs when the disk fails and when it works again, and not each refusal.
         assert!((2..20).contains(&told), "{log:#?}");
         server.kill();
         assert_eq!(follower.join().expect("no panic"), there);
@@ -119,7 +121,7 @@ fn a_full_disk_refuses_publishers_until_there_is_room() {
     }
 }
 
-/// Leaves so much of a disk, in bytes.
+/// Fills a disk with the file `ballast` until `left` bytes are left.
 fn fill(ballast: &str, left: u64) {
     let mut file = File::create(ballast).expect("room");
     while file.write_all(&[1; 4096]).is_ok() {}
@@ -127,7 +129,7 @@ fn fill(ballast: &str, left: u64) {
     file.set_len(length).expect("shorter");
 }
 
-/// Leaves so much of a disk for a server, in bytes, and then makes room.
+/// Fills the disk of a server until `left` bytes are left, and makes room again.
 fn fills_up(left: u64) {
     let disk = helper::folder();
     let (data, ballast) = (format!("{disk}/data"), format!("{disk}/ballast"));
@@ -143,7 +145,7 @@ fn a_small_disk() {
     fills_up(1 << 20);
 }
 
-/// While the store writes its files anew, and not only its journal.
+/// The disk fills up while the store rewrites its files, and not only its journal.
 #[test]
 #[ignore = "a helper process of another test"]
 fn a_disk_that_fills_up() {
@@ -164,7 +166,7 @@ fn a_disk_that_is_full_at_the_start() {
         .expect_err("it fails");
     assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
     server.kill();
-    // Once with no room at all, and once with too little.
+    // The server is started once without any room, and once with too little.
     for left in [0, 64 * 1024] {
         fill(&ballast, left);
         match server::try_start(&server.address, &["--data", &data], "warn") {
@@ -194,7 +196,7 @@ fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
     let mut server = Durable::start(&data, &KEEP_ALL);
     let usual = getrlimit(Resource::Fsize);
     let limit = |server: &mut Durable, limit| {
-        // No file may become longer than that: what goes beyond is EFBIG.
+        // A write that makes a file longer than this fails with EFBIG.
         let process = server.server().process.pid();
         prlimit(Some(process), Resource::Fsize, limit).expect("limited");
     };
@@ -207,7 +209,7 @@ fn a_write_that_fails_refuses_publishers_until_one_succeeds() {
     fails_and_works_again(&mut server, &data, fail, mend);
 }
 
-/// That a server does not start with its topics in `folder`, and says why and what to do.
+/// Checks that a server does not start with its topics in `folder`, and says why and what to do.
 fn refuses(folder: &str, why: &str) {
     let refusal = match server::try_start("127.0.0.1:0", &["--data", folder], "warn") {
         Err(refusal) => refusal,

@@ -1,7 +1,7 @@
-//! A machine that loses power: of a file system only what was synced is there afterwards.
+//! A machine that loses power: afterwards a file system has only what was synced.
 //!
-//! The power of an ext4 file system is cut with its ioctl EXT4_IOC_SHUTDOWN, with the flag that
-//! leaves the journal as it is on the disk (linux/fs/ext4/ext4.h: `_IOR('X', 125, __u32)`, 2).
+//! The ioctl EXT4_IOC_SHUTDOWN does to an ext4 file system what a power failure does. Its flag 2 leaves
+//! the journal as it is on the disk (linux/fs/ext4/ext4.h: `_IOR('X', 125, __u32)`).
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -19,7 +19,7 @@ use topic_log::From;
 use crate::support::account::{Account, TOPIC};
 use crate::support::durable::{Durable, KEEP_ALL};
 
-/// How often; the environment's `GREETER_TEST_CUTS` says otherwise.
+/// How often the power is cut, unless `GREETER_TEST_CUTS` in the environment says otherwise.
 const CUTS: u64 = 5;
 
 const PUBLISHERS: u64 = 4;
@@ -28,14 +28,14 @@ const SHUT_DOWN: &str = "
 import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
 
-/// A file system in a file.
+/// A file system in a file, which is mounted.
 struct Disk {
-    /// Where it is mounted; its file is beside that.
+    /// Where it is mounted. Its file is beside that.
     path: String,
 }
 
 impl Disk {
-    /// Makes it and mounts it, as commands of a shell.
+    /// The shell commands that make it and mount it.
     fn make(path: &str) -> String {
         let image = format!("{path}.image");
         format!(
@@ -69,8 +69,8 @@ fn succeed(command: &[&str]) {
     );
 }
 
-/// Publishes and reads at full speed, and cuts the power some time after the first
-/// acknowledgement; what a reader saw, and what was acknowledged so long `before` the cut.
+/// Publishes and reads at full speed, and cuts the power some time after the first acknowledgement;
+/// what a subscriber has seen, and what was acknowledged when the time `before` the cut began.
 fn live_and_die(
     disk: &Disk,
     server: &mut Durable,
@@ -90,8 +90,8 @@ fn live_and_die(
         thread::sleep(Duration::from_millis(fastrand::u64(1..500)));
         let acknowledged = account.ledger.acknowledgements();
         thread::sleep(before);
-        // A sync that is under way in that moment may be said to be done, and is not: so there is
-        // none.
+        // The kernel may report a sync as done that the cut interrupts. So the server is stopped first,
+        // and no sync is under way.
         server.server().process.freeze();
         disk.cut_power();
         server.kill();
@@ -129,7 +129,10 @@ fn synced_always() {
         server.start_again();
         let there = account.read(From::Earliest);
         account.ledger.check(TOPIC, &there);
-        assert!(there.starts_with(&seen), "somebody saw what is not there");
+        assert!(
+            there.starts_with(&seen),
+            "a subscriber saw what is not there"
+        );
         println!(
             "cut {cut}: {} acknowledged, {} seen, {} there",
             account.ledger.total(),
@@ -143,13 +146,13 @@ fn synced_always() {
 #[ignore = "a helper process of another test"]
 fn synced_in_time() {
     const TIME: Duration = Duration::from_millis(100);
-    // What a sync may take.
+    // How long a sync may take.
     const SYNCED_WITHIN: Duration = Duration::from_millis(400);
     let disk = Disk {
         path: helper::folder(),
     };
     let (mut lost, mut cut) = (0, 0);
-    // Until something is lost, else it was no power cut.
+    // Something must be lost at last, or the power was not really cut.
     while cut < cuts() || lost == 0 {
         assert!(cut < cuts() + 20, "nothing that was not synced was lost");
         let data = format!("{}/data-{cut}", disk.path);

@@ -1,18 +1,21 @@
-//! The walk-throughs of the README, typed as they stand there.
+//! The walk-throughs of the README, typed as they are there.
 //!
-//! Each is a block of lines `NAME$ command`, `NAME> line` and `NAME| output`; `…` is any text, and
-//! as an output alone any lines. Ports are replaced by free ones, and nothing else.
+//! Each is a block of lines `NAME$ command`, `NAME> line` and `NAME| output`. In an output `…` stands
+//! for any text, and an output that is only `…` stands for any lines. The test replaces the ports by
+//! free ones, and nothing else.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::env;
 use std::path::Path;
-use std::{env, fs, process};
+
+use testkit::folder::Folder;
+use testkit::ports;
 use testkit::terminal::Terminal;
 
 use crate::support::program::CLIENT;
 use crate::support::server;
 
-/// The block behind the paragraph that begins with `title`.
+/// The block after the paragraph that begins with `title`.
 fn block(title: &str) -> Vec<String> {
     let readme = include_str!("../../../README.md");
     let start = readme
@@ -27,7 +30,7 @@ fn block(title: &str) -> Vec<String> {
     block
 }
 
-/// A name, a mark and the rest.
+/// The name, the mark and the rest of a line.
 fn parse(line: &str) -> (&str, char, &str) {
     let at = line.find(['$', '>', '|']).expect("a marked line");
     let (name, rest) = line.split_at(at);
@@ -35,14 +38,12 @@ fn parse(line: &str) -> (&str, char, &str) {
     (name, mark, rest[1..].trim_start())
 }
 
+/// Types a walk-through of the README and checks what the terminals show.
 fn walk_through(title: &str) {
     let server = server::start_quiet(&[]);
     let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
-    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
-    let relay_port = port(&free.local_addr().expect("bound").to_string());
-    drop(free);
-    let folder = env::temp_dir().join(format!("greeter-{title}-{}", process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
+    let relay_port = ports::free().to_string();
+    let folder = Folder::new();
     let programs = Path::new(CLIENT).parent().expect("a folder").to_owned();
     let path = env::var("PATH").expect("PATH");
     let open = |name: &str| {
@@ -72,7 +73,7 @@ fn walk_through(title: &str) {
             _ => {
                 wait(terminal, shown, Then::Prompt(&prompt));
                 terminal.press(&format!("{text}\r"));
-                // What is typed at the client's prompt is shown as everyone sees it.
+                // A line typed at the client's prompt is shown as everyone sees it.
                 if mark == '$' {
                     shown.push(line.clone());
                 }
@@ -83,21 +84,21 @@ fn walk_through(title: &str) {
     for (terminal, shown) in terminals.values() {
         wait(terminal, shown, Then::Prompt(""));
     }
-    fs::remove_dir_all(&folder).expect("removed");
 }
 
-/// What a terminal shows behind the lines that are expected.
+/// What a terminal may show after the lines that are expected.
 #[derive(Clone, Copy, Debug)]
 enum Then<'a> {
-    /// Nothing, or a prompt that begins so; a prompt if that is not empty.
+    /// A prompt that begins so. If that is empty, any prompt or nothing.
     Prompt(&'a str),
     /// Lines that are expected later.
     Anything,
 }
 
+/// Waits until a terminal shows what is expected.
 fn wait(terminal: &Terminal, expected: &[String], then: Then<'_>) {
     terminal.wait_until(&format!("{expected:#?}, {then:?}"), |seen| {
-        // A program that ends by itself at Ctrl-C may leave the prompt behind it.
+        // After a program that Ctrl-C has ended, the prompt may be on the line of `^C`.
         let seen = seen.iter().flat_map(|line| match line.strip_prefix("^C") {
             Some(prompt) if !prompt.is_empty() => vec!["^C", prompt],
             _ => vec![*line],

@@ -1,4 +1,4 @@
-//! The certificates of clients: who is let in with one, and who that is.
+//! The certificates of clients: which ones a server accepts, and the identity that they give.
 
 use std::path::Path;
 
@@ -9,11 +9,10 @@ use grpcio_streams::Status;
 use testkit::certificates::{for_servers_only, Certificate, Wanted};
 use testkit::folder::Folder;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::Name;
 
 use crate::support::callers::{hash, UNKNOWN};
 use crate::support::secured::{self, by_program, fails, library, trusting};
-use crate::support::{client_with, server};
+use crate::support::{client_with, server, topic};
 
 #[test]
 fn with_a_client_ca_only_its_clients_get_in() {
@@ -58,11 +57,8 @@ fn with_a_client_ca_only_its_clients_get_in() {
     assert_eq!(code, Some(RpcStatusCode::UNAVAILABLE));
 
     let (certificate, key) = folder.write_pair("ann", &ca.sign_client("ann"));
-    let args = [
-        &tls[..],
-        &["--cert", &certificate, "--key", &key, "get", "a"],
-    ]
-    .concat();
+    let pair = ["--cert", &certificate, "--key", &key, "get", "a"];
+    let args = [&tls[..], &pair].concat();
     assert_eq!(by_program(&server.address, &args).2, Some(0));
     let tls = trusting(&folder).certificate(Path::new(&certificate), Path::new(&key));
     let client = library(&server.address, tls.expect("a pair"));
@@ -105,7 +101,7 @@ fn a_new_client_ca_is_asked_from_the_next_connection_on() {
     let failure = soon("end", late.get("a").expect("starts").next());
     let code = failure.and_then(Result::err).map(|status| status.code());
     assert_eq!(code, Some(RpcStatusCode::UNAVAILABLE));
-    // Her connection from before is there still.
+    // The connection from before stays open.
     assert_eq!(soon("ticks", ann.get("a").expect("starts").count()), 1);
 }
 
@@ -115,14 +111,8 @@ fn a_certificate_names_its_client() {
     let ca = Certificate::ca("ca");
     let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
     let ca_path = folder.write("ca.crt", ca.pem());
-    let tls = [
-        "--tls-cert",
-        &certificate,
-        "--tls-key",
-        &key,
-        "--client-ca",
-        &ca_path,
-    ];
+    let pair = ["--tls-cert", &certificate, "--tls-key", &key];
+    let tls = [&pair[..], &["--client-ca", &ca_path]].concat();
     let fast = ["--ticks", "1", "--tick-interval", "1ms"];
     let callers = format!(
         "ann cert read:* write:*\nspiffe://a/bob cert\ncy {}",
@@ -172,7 +162,7 @@ fn a_certificate_names_its_client() {
         );
         let ended = format!("({name}) ended");
         open.log.wait_for_all(PATIENCE, &[&ended, ": OK"]);
-        // It knows no tokens.
+        // This server has no token file, so it ignores tokens.
         assert_eq!(ends(client(&open.address, &certificate, Some("any"))), "OK");
         let expected = if is_listed { "OK" } else { UNKNOWN };
         assert_eq!(
@@ -180,7 +170,7 @@ fn a_certificate_names_its_client() {
             expected,
             "{name}"
         );
-        // A token says who calls, whatever the certificate says.
+        // A token counts for more than a certificate.
         assert_eq!(
             ends(client(&listed.address, &certificate, Some("secret-of-cy"))),
             "OK"
@@ -195,11 +185,10 @@ fn a_certificate_names_its_client() {
     for server in [&open, &listed] {
         assert_eq!(ends(client(&server.address, &nameless, None)), UNKNOWN);
     }
-    // Rights go by the name as well.
+    // The name in a certificate has rights as well.
     let feed = |certificate: &Certificate| {
         let client = client(&listed.address, certificate, None);
-        let topic = Name::new("t").expect("a name");
-        let mut publisher = client.publish(topic, Default::default());
+        let mut publisher = client.publish(topic("t"), Default::default());
         soon("sent", publisher.send("a".to_owned())).map_err(|e| e.to_string())
     };
     assert_eq!(feed(&named("ann", &[])), Ok(()));

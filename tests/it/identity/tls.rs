@@ -1,4 +1,4 @@
-//! TLS: whom a client takes for its server, and who may do without.
+//! TLS: which servers a client accepts, and when plaintext is allowed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -57,7 +57,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
     for ca in [&other, &namesake] {
         fails(&server.address, &["--tls", "--ca", ca], not_accepted);
     }
-    // None of those that the system trusts.
+    // Without --ca the client trusts the CAs of the system.
     fails(&server.address, &["--tls"], not_accepted);
     let name = ["--tls", "--ca", &ca, "--server-name"];
     fails(
@@ -68,7 +68,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
     );
     let by_name = [&name[..], &["localhost", "get", "a"]].concat();
     assert_eq!(by_program(&server.address, &by_name).2, Some(0));
-    // Several servers are called by their number.
+    // A client of several servers checks the IP address of each.
     let two = ["--server", &server.address, "--tls", "--ca", &ca];
     let two_by_name = [&two[..], &["--server-name", "localhost", "get", "a"]].concat();
     assert_eq!(by_program(&server.address, &two_by_name).2, Some(0));
@@ -108,7 +108,7 @@ fn plaintext_on_the_tls_port_and_the_reverse_fail_at_once() {
         " does not speak TLS; leave out --tls",
     );
 
-    // Others that do not speak TLS, or stop in its middle.
+    // Clients that do not speak TLS, or stop in the middle of a handshake.
     let mut idle = Vec::new();
     for said in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -123,7 +123,7 @@ fn plaintext_on_the_tls_port_and_the_reverse_fail_at_once() {
     let limit = Some(Duration::from_secs(5));
     for socket in &mut idle[..2] {
         socket.set_read_timeout(limit).expect("a limit");
-        // An alert, perhaps, and the end.
+        // There may be an alert before the end.
         let ended = socket.read_to_end(&mut Vec::new());
         assert!(
             ended.as_ref().map_or_else(
@@ -144,7 +144,7 @@ fn plaintext_on_the_tls_port_and_the_reverse_fail_at_once() {
 
 #[test]
 fn plaintext_for_others_has_to_be_asked_for() {
-    // Nobody's (RFC 5737): nothing is opened to the network.
+    // An address of no machine (RFC 5737), so that nothing is opened to the network.
     let elsewhere = "192.0.2.1:50052";
     let (said, code) = refused(&["--listen", "127.0.0.1:0", "--listen", elsewhere]);
     assert_eq!(

@@ -1,19 +1,20 @@
-//! The files of TLS: read again when they change, and named when they are of no use.
+//! The files of TLS: a server reads them again when they change, and an error names a file that cannot
+//! be used.
 
 use std::net::TcpStream;
 
-use futures::{stream, StreamExt};
+use futures::stream;
 use grpcio_streams::Status;
 use openssl::nid::Nid;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use testkit::certificates::{Certificate, Wanted};
 use testkit::folder::Folder;
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, soon, PATIENCE};
 
 use crate::support::secured::{by_program, library, trusting};
 use crate::support::server::{self, refused};
 
-/// The common name in the certificate that a server shows.
+/// The common name in the certificate that a server presents.
 fn shown(address: &str) -> String {
     let mut connector = SslConnector::builder(SslMethod::tls()).expect("TLS");
     connector.set_verify(SslVerifyMode::NONE);
@@ -44,7 +45,7 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
     ]);
     let old_client = library(&server.address, trusting(&folder));
     let mut ticks = old_client.get("a").expect("starts");
-    soon("tick", ticks.next()).expect("a tick").expect("OK");
+    next("tick", &mut ticks);
     assert_eq!(shown(&server.address), "one");
 
     let two = ca.sign_server("two");
@@ -111,7 +112,7 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
             .log
             .wait_for_all(PATIENCE, &[why, "; what was there before stays in force"]);
         assert_eq!(shown(&server.address), "one", "{what}");
-        soon("tick", ticks.next()).expect("a tick").expect("OK");
+        next("tick", &mut ticks);
     }
     std::fs::remove_file(&key).expect("removed");
     server
@@ -128,9 +129,9 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
     let mut new_ticks = library(&server.address, trusting(&folder))
         .get("a")
         .expect("starts");
-    soon("tick", new_ticks.next()).expect("a tick").expect("OK");
-    soon("tick", ticks.next()).expect("a tick").expect("OK");
-    // On the old connection still.
+    next("tick", &mut new_ticks);
+    next("tick", &mut ticks);
+    // This call is on the old connection.
     soon(
         "answer",
         old_client.put(stream::iter([] as [Result<_, Status>; 0])),
@@ -213,7 +214,7 @@ fn files_of_no_use_are_named_at_the_start() {
             "{said}"
         );
         assert!(code == Some(1) && said.contains(why), "{said}");
-        // The client says the same of its own.
+        // The client says the same about its own files.
         let tls = [
             "--tls",
             "--ca",

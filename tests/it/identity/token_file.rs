@@ -1,4 +1,4 @@
-//! The token file: rights on topics, changes, and many to compare a token with.
+//! The token file: rights on topics, changes of the file, and many wrong tokens.
 
 use std::time::{Duration, Instant};
 
@@ -71,16 +71,17 @@ fn rights_are_a_topics_and_a_calls() {
                     "PERMISSION_DENIED: this call needs {right} topic {topic}, which {name} does \
                      not have; whoever runs the server can give it in the token file"
                 );
-                let status = match may {
-                    true => call(&client, method, &metadata),
-                    // Before there is a message.
-                    false => silent_call(&client, method, raw::with_metadata(&metadata)),
+                let (status, expected) = if may {
+                    (call(&client, method, &metadata), "OK".to_owned())
+                } else {
+                    // The call is refused before it has sent a message.
+                    let options = raw::with_metadata(&metadata);
+                    (silent_call(&client, method, options), expected)
                 };
-                let expected = if may { "OK".to_owned() } else { expected };
                 assert_eq!(status.to_string(), expected, "{name}, {method} on {topic}");
             }
         }
-        // Without a topic no right is needed; with a wrong one none is looked for.
+        // A call without a topic needs no right. The name of a topic is checked before the rights.
         for method in METHODS {
             let metadata = with_token(&credentials, None);
             assert_eq!(
@@ -95,7 +96,7 @@ fn rights_are_a_topics_and_a_calls() {
     }
     let refused = ["(none) ended", " 0 in, 0 out: PERMISSION_DENIED: "];
     server.log.wait_for_all(PATIENCE, &refused);
-    // Of nobody it is not told what is right.
+    // A caller that is not known does not learn that the topic is wrong.
     let options = raw::with_metadata(&with_token("Bearer wrong", Some("a b")));
     assert_eq!(
         silent_call(&client, METHODS[0], options).to_string(),
@@ -115,7 +116,7 @@ fn the_token_file_is_read_again() {
     };
     let (known, unknown) = (RpcStatusCode::OK, RpcStatusCode::UNAUTHENTICATED);
     assert_eq!((reach("ann"), reach("bob")), (known, unknown));
-    // A call that goes on.
+    // This call stays open.
     let options = raw::with_metadata(&with_token("Bearer secret-of-ann", Some("t")));
     let (said, says) = futures::channel::mpsc::unbounded::<Result<StreamReqData, Status>>();
     let mut heard: calls::Conversation<StreamResData, _> =
@@ -198,23 +199,11 @@ fn the_token_file_is_read_again() {
 #[test]
 fn ten_thousand_wrong_tokens_cost_little_and_leave_nothing() {
     let folder = Folder::new();
-    // Many to compare with.
+    // Many tokens to compare with.
     let others = (0..1_000).map(|n| format!("caller-{n} {}\n", hash(&n.to_string())));
-    let callers = format!(
-        "{}ann {}",
-        others.collect::<String>(),
-        hash("secret-of-ann")
-    );
-    let path = folder.write("tokens", callers);
-    let args = [
-        "--token-file",
-        &path,
-        "--ticks",
-        "1",
-        "--tick-interval",
-        "1ms",
-    ];
-    let server = server::start_quiet(&args);
+    let tokens = others.collect::<String>() + "ann " + &hash("secret-of-ann");
+    let path = folder.write("tokens", tokens);
+    let server = server::start_quiet(&callers::flags(&path));
     let client = raw::client(&server.address);
     let guess = |count: usize| {
         let guesses = stream::iter(0..count).map(|n| {

@@ -1,4 +1,4 @@
-//! Tokens: who is called by one, who is not, and where a token never goes.
+//! Tokens: which ones a server accepts, how clients send them, and where they never appear.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use greeter_stream::client::{Config, Tls, Token};
 use grpcio_streams::Status;
 use testkit::certificates::{Certificate, Wanted};
 use testkit::folder::Folder;
-use testkit::process::{run, text, Signal};
+use testkit::process::{run, text};
 use testkit::wait::{soon, PATIENCE};
 use testkit::{helper, raw};
 
@@ -41,7 +41,7 @@ fn a_call_needs_a_token_that_the_server_knows() {
             ],
         ];
         for metadata in bad {
-            // Whether or not it is sent a message.
+            // The call is refused with and without a message.
             assert_eq!(
                 call(&client, method, metadata).to_string(),
                 UNKNOWN,
@@ -90,7 +90,7 @@ fn the_programs_and_the_library_send_a_token() {
         for (args, variable) in [
             (args.to_vec(), ""),
             (args.to_vec(), "secret-of-bob"),
-            // The file counts.
+            // The file counts for more than the variable.
             ([args, &["--token-file", &wrong]].concat(), "secret-of-ann"),
         ] {
             let (out, said, code) = call(&args, variable);
@@ -125,7 +125,7 @@ fn the_programs_and_the_library_send_a_token() {
 fn a_client_keeps_its_token_where_others_could_read_it() {
     let folder = Folder::new();
     let token = folder.write("token", "secret-of-ann");
-    // Nobody's (RFC 5737).
+    // The first is an address of no machine (RFC 5737).
     for server in [
         "192.0.2.1:50052",
         "dns:///localhost:50052",
@@ -182,7 +182,7 @@ fn a_token_that_came_over_a_network_in_plaintext_is_refused() {
 #[ignore = "a helper process of another test"]
 fn elsewhere() {
     let folder = Folder::new();
-    let callers = folder.write("tokens", format!("ann {}", hash("secret-of-ann")));
+    let tokens = folder.write("tokens", format!("ann {}", hash("secret-of-ann")));
     let (certificate, key) = folder.write_pair(
         "server",
         &Certificate::ca("ca").sign(Wanted {
@@ -191,14 +191,7 @@ fn elsewhere() {
         }),
     );
     let address = format!("{}:0", helper::address());
-    let args = [
-        "--token-file",
-        &callers,
-        "--ticks",
-        "1",
-        "--tick-interval",
-        "1ms",
-    ];
+    let args = callers::flags(&tokens);
     let plain = server::start_at(&address, &[&args[..], &["--insecure"]].concat());
     let client = raw::client(&plain.address);
     for token in ["Bearer secret-of-ann", "Bearer wrong", ""] {
@@ -230,14 +223,7 @@ fn a_token_is_never_in_the_log() {
         "tokens",
         format!("ann {} read:* write:*", hash("secret-of-ann")),
     );
-    let args = [
-        "--token-file",
-        &path,
-        "--ticks",
-        "2",
-        "--tick-interval",
-        "1ms",
-    ];
+    let args = callers::flags(&path);
     let mut server = server::start_with("127.0.0.1:0", &args, "trace");
     let client = raw::client(&server.address);
     for method in METHODS {
@@ -255,8 +241,7 @@ fn a_token_is_never_in_the_log() {
         }
     }
     drop(client);
-    server.process.signal(Signal::TERM);
-    server.process.wait(PATIENCE);
+    server.stop(PATIENCE);
     let lines = server.log.rest();
     let started = lines.iter().filter(|line| line.contains(" started"));
     assert_eq!(started.count(), 36);

@@ -1,14 +1,17 @@
-//! The original Go programs, unchanged, against ours.
+//! The original Go programs, unchanged, with ours.
 //!
-//! Their port is fixed, so these tests run one at a time and need it free.
+//! Their port is fixed. So these tests run one at a time, and that port must be free.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use testkit::clock::unix_seconds;
 use testkit::lines::Lines;
-use testkit::process::{run, text, Process};
+use testkit::process::{command, run, text, Process};
 use testkit::wait::PATIENCE;
 
 use crate::support::program::client;
@@ -16,11 +19,11 @@ use crate::support::server;
 
 const ORIGINAL_PORT: u16 = 50052;
 
-/// What a second may become on a busy machine.
+/// How long a second may take on a busy machine.
 const ABOUT_A_SECOND: std::ops::Range<Duration> =
     Duration::from_millis(800)..Duration::from_millis(1800);
 
-/// A program of the Go module, built once a run.
+/// A program of the Go module. The module is built once in a run of the tests.
 fn go(program: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
@@ -39,17 +42,17 @@ fn go(program: &str) -> PathBuf {
     folder.join(program)
 }
 
-/// The one port of the original programs, for as long as the guard lives.
+/// Reserves the port of the original programs until the guard is dropped.
 fn the_port() -> MutexGuard<'static, ()> {
     static PORT: Mutex<()> = Mutex::new(());
-    let guard = PORT.lock().unwrap_or_else(PoisonError::into_inner);
+    let guard = PORT.lock();
     if let Err(e) = TcpListener::bind(("127.0.0.1", ORIGINAL_PORT)) {
         panic!("the original programs need port {ORIGINAL_PORT}: {e}; stop what uses it");
     }
     guard
 }
 
-/// Expects `count` lines that `wanted` likes, the first soon and then one a second.
+/// Expects `count` lines for which `wanted` returns true: the first soon, and then one a second.
 fn one_a_second(lines: &mut Lines, count: usize, wanted: impl Fn(&str) -> bool) {
     lines.wait_for(PATIENCE, &wanted);
     let mut last = Instant::now();
@@ -64,18 +67,14 @@ fn one_a_second(lines: &mut Lines, count: usize, wanted: impl Fn(&str) -> bool) 
     }
 }
 
-/// Whether `text` ends in a Unix time of about now, as the protobuf text `data:"…"` or bare.
+/// Whether `text` ends with the present Unix time, alone or as the protobuf text `data:"…"`.
 fn is_now(text: &str) -> bool {
     let digits = text
         .trim_end_matches('"')
         .rsplit(|c: char| !c.is_ascii_digit())
         .next();
     let seconds = digits.and_then(|digits| digits.parse::<u64>().ok());
-    let now = std::time::UNIX_EPOCH
-        .elapsed()
-        .expect("after 1970")
-        .as_secs();
-    seconds.is_some_and(|seconds| now.abs_diff(seconds) <= 2)
+    seconds.is_some_and(|seconds| unix_seconds().abs_diff(seconds) <= 2)
 }
 
 #[test]
@@ -83,14 +82,10 @@ fn the_original_client_works_against_our_server() {
     let program = go("client");
     let _port = the_port();
     let mut server = server::start_at(&format!("127.0.0.1:{ORIGINAL_PORT}"), &[]);
-    let mut original = Process::start(
-        Command::new(program)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped()),
-    );
+    let mut original = Process::start(command(program).stdout(Stdio::null()));
     let mut seen = original.error_lines();
 
-    // The time, 11 times, and then the end: a second after the last.
+    // GetStream: the time, 11 times, and the end a second after the last.
     one_a_second(&mut seen, 11, |line| line.contains("data:") && is_now(line));
     let last = Instant::now();
     seen.wait_for(PATIENCE, |line| line.ends_with("EOF"));
@@ -99,12 +94,12 @@ fn the_original_client_works_against_our_server() {
         .log
         .wait_for_all(PATIENCE, &["GetStream", "1 in, 11 out: OK"]);
 
-    // Ten messages, one a second, in a call that the original leaves open.
+    // PutStream: ten messages, one a second, in a call that the original leaves open.
     one_a_second(&mut server.log, 10, |line| {
         line.contains("PutStream") && line.ends_with(": ss")
     });
 
-    // Talk both ways.
+    // AllStream: messages in both directions.
     one_a_second(&mut seen, 4, |line| line.contains("data:\"ssss\""));
     for n in 1..=4 {
         server
@@ -126,11 +121,7 @@ fn the_original_client_works_against_our_server() {
 fn our_client_works_against_the_original_server() {
     let program = go("server");
     let _port = the_port();
-    let mut original = Process::start(
-        Command::new(program)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped()),
-    );
+    let mut original = Process::start(command(program).stdout(Stdio::null()));
     let mut log = original.error_lines();
     let demo = ["--wait", "demo", "--for", "2500ms"];
     let mut demo = Process::start(&mut client(&format!("127.0.0.1:{ORIGINAL_PORT}"), &demo));
@@ -160,11 +151,8 @@ fn our_client_works_against_the_original_server() {
 #[test]
 fn a_go_client_that_waits_for_the_answer_of_an_upload_gets_it() {
     let server = server::start(&[]);
-    let mut put = Command::new(go("put"));
-    put.arg(&server.address)
-        .args(["a", "b", "c"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let mut put = command(go("put"));
+    put.arg(&server.address).args(["a", "b", "c"]);
     let output = run(&mut put, b"");
     assert_eq!(
         (output.status.code(), text(&output.stdout)),

@@ -1,4 +1,4 @@
-//! A server that is told to stop while a feed has many readers.
+//! A server that stops while a topic has many subscribers, and calls that arrive meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -17,14 +17,15 @@ use testkit::exclusive::whole_machine;
 use testkit::process::Signal;
 use testkit::raw;
 use testkit::wait::{soon, within, PATIENCE};
-use topic_log::{Epoch, Name};
+use topic_log::Epoch;
 
+use crate::support;
 use crate::support::messages::request;
-use crate::support::{client_with, server};
+use crate::support::{client_with, server, topic};
 
 const GRACE: Duration = Duration::from_secs(5);
 
-/// One that does not wait for a server that is gone.
+/// A typed client that does not wait for a server that is gone.
 fn client(address: &str) -> Client {
     client_with(Config {
         servers: vec![address.to_owned()],
@@ -32,11 +33,7 @@ fn client(address: &str) -> Client {
     })
 }
 
-fn topic() -> Name {
-    Name::new("t").expect("a name")
-}
-
-/// How many readers, and how often; more where the environment says so.
+/// How many subscribers there are and how often a server is drained. The environment may say more.
 fn size() -> (usize, usize) {
     (
         number("GREETER_TEST_READERS").unwrap_or(300),
@@ -97,18 +94,18 @@ fn drain(readers: usize) {
     }
 }
 
-/// Publishes one message; the topic's epoch.
+/// Publishes one message; the topic's epoch, or None when the server refuses.
 fn publish(message: &str, client: &Client) -> Option<Epoch> {
     let options = PublishOptions {
         resume: false,
         ..PublishOptions::default()
     };
-    let mut publisher = client.publish(topic(), options);
+    let mut publisher = client.publish(topic("t"), options);
     soon("published", publisher.send(message.to_owned())).ok()?;
     publisher.published().map(|published| published.epoch)
 }
 
-/// Follows the topic from its first message on; how the call ended, and after how many.
+/// Follows the topic from its first message; the status of the call, and how many messages came before.
 async fn read(
     connection: grpcio::Client,
     call: &'static str,
@@ -148,20 +145,19 @@ fn a_call_that_arrives_while_the_server_stops_is_tried_again() {
     let done = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let (done, client) = (done.clone(), crate::support::client(&address));
+            let (done, client) = (done.clone(), support::client(&address));
             thread::spawn(move || {
                 while !done.load(Ordering::SeqCst) {
-                    let mut publisher = client.publish(topic(), PublishOptions::default());
+                    let mut publisher = client.publish(topic("t"), PublishOptions::default());
                     soon("published", publisher.send("a".to_owned())).expect("tried again");
                 }
             })
         })
         .collect();
-    // The C core cancels calls that it has not yet handed over: one in two of these servers did.
+    // The C core cancels calls that the binding has not yet taken. Half of these servers had such calls.
     for _ in 0..10 * drains {
         thread::park_timeout(Duration::from_millis(30));
-        server.process.signal(Signal::TERM);
-        assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
+        assert_eq!(server.stop(PATIENCE).code(), Some(0));
         server = server::start_with(&address, &[], "warn");
     }
     done.store(true, Ordering::SeqCst);

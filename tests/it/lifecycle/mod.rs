@@ -1,4 +1,4 @@
-//! The server as a process: how it starts, drains and stops, and that it keeps nothing over a long run.
+//! The server as a process: how it starts, drains and stops, and that a long run leaves nothing behind.
 
 mod drain;
 mod shutdown;

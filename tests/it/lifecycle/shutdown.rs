@@ -1,4 +1,4 @@
-//! Starting and stopping.
+//! How the server starts and stops: signals, running calls, listeners, and flags that are wrong.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -60,8 +60,8 @@ fn running_calls_end_unavailable_and_the_server_exits_0() {
     }
 }
 
-/// A conversation whose client reads nothing more, so that its status is stuck behind a full
-/// flow-control window. It ends when what this returns is dropped.
+/// A conversation whose client reads nothing more, so that the status of the call is stuck behind a
+/// full flow-control window. The call ends when what this returns is dropped.
 fn stuck_conversation(server: &Server) -> impl Sized {
     let relay = Relay::to(&server.address);
     let client = raw::client(&relay.address);
@@ -102,12 +102,12 @@ fn a_second_signal_stops_at_once() {
 
 #[test]
 fn a_log_that_nobody_reads_stops_nothing() {
-    // Two lines a call, which fill a pipe of 64 KiB several times over.
+    // Each call logs two lines. Together they are several times as long as a pipe, which has 64 KiB.
     const CALLS: usize = 2_000;
     let mut server = command(SERVER);
     server.args(["--listen", "127.0.0.1:0", "--threads", "1"]);
     server.args(["--ticks", "1", "--tick-interval", "0s"]);
-    // Its standard error is a pipe.
+    // Nobody reads its standard error, which is a pipe.
     let mut server = Process::start(&mut server);
     let mut out = server.lines();
     let line = out.wait_for_all(PATIENCE, &["listening on "]);
@@ -140,7 +140,7 @@ fn a_second_server_on_the_same_port_refuses_to_start() {
         assert!(!why.contains("panicked"), "{why}");
         assert_eq!(text(&second.stdout), "");
     }
-    // The first does not notice.
+    // The first server is not affected.
     let ticks = client(&first.address).get("aaa").expect("starts");
     assert!(matches!(
         soon("tick", ticks.take(1).collect::<Vec<_>>())[..],

@@ -1,5 +1,5 @@
-//! Everything at once, for a while, with faults: what every client gets is right, and nothing is
-//! left of those who have gone. `scripts/soak.sh` runs it for longer.
+//! All kinds of clients at once, for a while, with faults. What each client gets is right, and nothing
+//! is left of clients that have gone. `scripts/soak.sh` does this for longer.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,21 +17,22 @@ use grpcio_streams::Status;
 use testkit::certificates::Certificate;
 use testkit::environment::number;
 use testkit::folder::Folder;
-use testkit::http2::Connection;
+use testkit::http2::connect;
 use testkit::process::{Process, Signal};
 use testkit::relay::Relay;
 use testkit::server::Server;
 use testkit::usage;
-use testkit::wait::{soon, PATIENCE};
-use topic_log::{From, Name};
+use testkit::wait::{pause, soon, PATIENCE};
+use topic_log::From;
 
+use crate::support;
 use crate::support::program::client as program;
-use crate::support::{client_with, secured, server};
+use crate::support::{client_with, secured, server, topic};
 
-/// How long it takes, in seconds; the environment's `GREETER_TEST_SOAK` says otherwise.
+/// How long it takes in seconds, unless `GREETER_TEST_SOAK` in the environment says otherwise.
 const SECONDS: u64 = 20;
 
-/// By so much a server may have grown once everyone has left. Its topics keep up to 12 MiB.
+/// How much a server may have grown when all clients have left. Its topics keep up to 12 MiB.
 const GROWN: Footprint = Footprint {
     memory: 64 * 1024,
     descriptors: 8,
@@ -41,8 +42,9 @@ const GROWN: Footprint = Footprint {
 /// How far a publisher runs ahead of the slowest subscriber; a topic keeps 100,000 messages.
 const AHEAD: u64 = 10_000;
 
-/// What the original calls are to be like.
+/// How many messages GetStream has.
 const TICKS: usize = 5;
+/// The flags of each server.
 const FLAGS: [&str; 6] = [
     "--ticks",
     "5",
@@ -52,7 +54,7 @@ const FLAGS: [&str; 6] = [
     "4194304",
 ];
 
-/// What a server holds: KiB, and numbers.
+/// What a server holds. The memory is in KiB.
 #[derive(Clone, Copy, Debug)]
 struct Footprint {
     memory: u64,
@@ -77,7 +79,7 @@ impl Footprint {
     }
 }
 
-/// What was done, by everyone.
+/// What all clients have done together.
 #[derive(Debug, Default)]
 struct Done {
     calls: AtomicU64,
@@ -101,21 +103,13 @@ fn count(what: &AtomicU64) {
     what.fetch_add(1, Relaxed);
 }
 
-fn topic(name: &str) -> Name {
-    Name::new(name).expect("a name")
-}
-
-fn pause(milliseconds: u64) {
-    thread::park_timeout(Duration::from_millis(milliseconds));
-}
-
-/// A server and the ways to it.
+/// How clients reach a server.
 struct Site {
     address: String,
-    /// Is cut now and then.
+    /// A relay to the server, which is cut now and then.
     relay: Relay,
     tls: Option<Tls>,
-    /// What makes the client's program speak TLS.
+    /// The flags that make `greeter-client` speak TLS.
     flags: Vec<String>,
 }
 
@@ -169,7 +163,7 @@ impl Site {
         Process::start(command.stdin(Stdio::piped()))
     }
 
-    /// Everything, until `over` is set.
+    /// Runs all kinds of clients until `over` is set.
     fn load(&self, done: &Done, over: &AtomicBool) {
         let read = [const { AtomicU64::new(0) }; 2];
         let published = AtomicU64::new(u64::MAX);
@@ -196,7 +190,7 @@ impl Site {
         });
     }
 
-    /// Publishes 0, 1, 2 and so on, and says in the end how many.
+    /// Publishes 0, 1, 2 and so on; in the end `published` says how many.
     fn publish(&self, done: &Done, over: &AtomicBool, read: &[AtomicU64], published: &AtomicU64) {
         let mut publisher = self
             .cut_at_times()
@@ -219,7 +213,7 @@ impl Site {
         published.store(next, Relaxed);
     }
 
-    /// Reads them, each once and in order, to the last.
+    /// Reads them to the last. Each must come once and in order.
     fn follow(&self, done: &Done, read: &AtomicU64, published: &AtomicU64) {
         let options = SubscribeOptions {
             from: From::Earliest,
@@ -240,13 +234,13 @@ impl Site {
         }
     }
 
-    /// Takes part in a conversation again and again, and hears what it says in its order.
+    /// Joins a conversation again and again. Its own lines must come back in their order.
     fn converse(&self, done: &Done, over: &AtomicBool, person: &str) {
         const LINES: usize = 20;
         let client = self.cut_at_times();
         while !over.load(Relaxed) {
             let joined = client.join(topic("room"), JoinOptions::default());
-            // The call that asks where to begin is not made again when it is cut.
+            // When the call that asks where to begin is cut, it is not made again.
             let Ok(conversation) = soon("joined", joined) else {
                 continue;
             };
@@ -271,7 +265,7 @@ impl Site {
         }
     }
 
-    /// The original calls, as fast as they go.
+    /// Makes the calls without a topic, one after the other.
     fn call(&self, done: &Done, over: &AtomicBool) {
         let client = self.direct();
         let messages = || stream::iter(["a", "b"].map(|m| Ok::<_, Status>(m.to_owned())));
@@ -290,7 +284,7 @@ impl Site {
         }
     }
 
-    /// Uploads that are given up in the middle.
+    /// Begins uploads and cancels them.
     fn cancel(&self, done: &Done, over: &AtomicBool) {
         let client = self.direct();
         while !over.load(Relaxed) {
@@ -303,7 +297,7 @@ impl Site {
         }
     }
 
-    /// Kills clients that publish: of each a beginning is stored, without a gap.
+    /// Kills clients that publish. The first messages of each must be stored, without a gap.
     fn kill_publishers(&self, done: &Done, over: &AtomicBool) {
         let mut clients = 0;
         while !over.load(Relaxed) {
@@ -329,7 +323,7 @@ impl Site {
         for message in &stored {
             let (client, n) = message.data.split_once(':').expect("a number");
             let n: u32 = n.parse().expect("a number");
-            // The topic keeps the newest only.
+            // The topic keeps only the newest messages.
             let expected = next.insert(client.to_owned(), n + 1);
             let first = if message.offset == stored[0].offset {
                 n
@@ -341,7 +335,7 @@ impl Site {
         done.messages.fetch_add(stored.len() as u64, Relaxed);
     }
 
-    /// Stops clients that have begun to read, lets the server wait, and kills them.
+    /// Stops clients that have begun to read, so that the server waits for them, and kills them.
     fn stop_readers(&self, done: &Done, over: &AtomicBool) {
         while !over.load(Relaxed) {
             let mut client = self.program(&["get", "--topic", "ticker", "--from", "-1000"]);
@@ -354,12 +348,10 @@ impl Site {
         }
     }
 
-    /// Readers whose connections end with a reset, since there is something that they have not read.
+    /// Closes connections on which something has not been read, so that they end with a reset.
     fn reset(&self, done: &Done, over: &AtomicBool) {
-        let address = self.address.parse().expect("an address");
         while !over.load(Relaxed) {
-            let mut connection = Connection::open(address).expect("connected");
-            connection.limit(PATIENCE).expect("limited");
+            let mut connection = connect(&self.address);
             connection.call(0, GET_STREAM, &[("topic", "ticker"), ("from", "-1000")]);
             connection.read().expect("a frame");
             drop(connection);
@@ -369,21 +361,19 @@ impl Site {
     }
 }
 
-/// A server that is stopped again and again: a call is served, or told to try again.
+/// Stops a server again and again. Each call is served, or ends with a status that says to try again.
 fn restart(done: &Done, over: &AtomicBool) {
     let mut server = server::start_with("127.0.0.1:0", &FLAGS, "warn");
     let address = server.address.clone();
-    let client = crate::support::client(&address);
+    let client = support::client(&address);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Relaxed) {
-                match soon(
-                    "put",
-                    client.put(stream::iter([Ok::<_, Status>("a".to_owned())])),
-                ) {
+                let message = stream::iter([Ok::<_, Status>("a".to_owned())]);
+                match soon("put", client.put(message)) {
                     Ok(answer) => assert_eq!(answer, "1"),
                     Err(status) => {
-                        // The C core says CANCELLED to a call that arrives as it begins to stop.
+                        // The C core cancels a call that arrives while it begins to stop.
                         let again = [RpcStatusCode::UNAVAILABLE, RpcStatusCode::CANCELLED];
                         assert!(again.contains(&status.code()), "{status}");
                     }
@@ -393,8 +383,7 @@ fn restart(done: &Done, over: &AtomicBool) {
         });
         while !over.load(Relaxed) {
             pause(fastrand::u64(500..3000));
-            server.process.signal(Signal::TERM);
-            let status = server.process.wait(PATIENCE);
+            let status = server.stop(PATIENCE);
             assert_eq!(status.code(), Some(0), "{:?}", server.log.so_far());
             server = server::start_with(&address, &FLAGS, "warn");
             count(&done.restarts);
@@ -433,12 +422,12 @@ fn everything_at_once_is_right_and_leaves_nothing_behind() {
     println!("{seconds} s: {done:?}");
     for ((name, server), start) in servers.iter().zip(start) {
         let end = settle(server, &start);
-        println!("{name}: {start:?} at the start, {end:?} at the end; KiB, and numbers");
+        println!("{name}: {start:?} at the start, {end:?} at the end; the memory is in KiB");
         assert!(end.is_within(&start), "grown by more than {GROWN:?}");
     }
 }
 
-/// What the server holds when everyone's end has reached it.
+/// What the server holds once it knows that all clients have left.
 fn settle(server: &Server, start: &Footprint) -> Footprint {
     let begun = Instant::now();
     loop {

@@ -1,4 +1,5 @@
-//! How much a client may send, and how little.
+//! The limits of calls: messages, metadata, memory, how many run at a time, and how long a request may
+//! take.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ fn a_message_may_have_4_mib_and_not_a_byte_more() {
 
 fn a_message_may_have(limit: usize, server: &Server) {
     let client = client(&server.address);
-    // As encoded: the tag and the length before the text.
+    // A text whose message has this length when it is encoded, with the tag and the length.
     let text = |encoded: usize| {
         let header = request(&"x".repeat(encoded)).compute_size() as usize - encoded;
         let text = "x".repeat(encoded - header);
@@ -64,7 +65,7 @@ fn a_message_may_have(limit: usize, server: &Server) {
     }
 }
 
-/// How a call that asks for the time once ends.
+/// Makes a call of GetStream; how many messages it had, or how it failed.
 fn get(client: &grpcio::Client, options: CallOption) -> Result<usize, Status> {
     let responses = calls::server_streaming(client, GET_STREAM, &request("a"), options);
     let responses: calls::Responses<StreamResData> = responses.expect("starts");
@@ -83,9 +84,8 @@ fn metadata_may_have_16_kib_and_not_much_more() {
         "2048",
     ]);
     for (server, limit) in [(&server, 16 * 1024), (&small, 2048)] {
-        // The client knows the server's limit, and would not send more than it.
-        let lenient = raw::client(&server.address);
-        // What gRPC sends of its own takes some.
+        let client = raw::client(&server.address);
+        // The headers of gRPC itself count as well.
         for (bytes, expected) in [
             (limit - 1024, Ok(1)),
             (limit + 1, Err(RpcStatusCode::RESOURCE_EXHAUSTED)),
@@ -93,7 +93,7 @@ fn metadata_may_have_16_kib_and_not_much_more() {
         ] {
             let value = "x".repeat(bytes - 32 - "many".len());
             let options = raw::with_metadata(&[("many", &value)]);
-            let ended = get(&lenient, options).map_err(|status| status.code());
+            let ended = get(&client, options).map_err(|status| status.code());
             assert_eq!(ended, expected, "{bytes} of {limit}");
         }
     }
@@ -113,10 +113,10 @@ fn a_compressed_message_is_refused_however_small() {
         let (mut sink, mut receiver) = client
             .duplex_streaming(&raw::method(path), CallOption::default())
             .expect("starts");
-        // 256 MiB of the same, in 256 KiB.
+        // 256 MiB of zeros become 256 KiB.
         let message = vec![0; 256 << 20];
         let sending = async {
-            // The call may end before.
+            // The call may end before everything is sent.
             let _ = sink.send((message, WriteFlags::default())).await;
         };
         let ended = soon("end", future::join(sending, receiver.next())).1;
@@ -146,7 +146,7 @@ fn messages_on_their_way_may_take_so_much_memory() {
             .duplex_streaming(&raw::method(PUT_STREAM), CallOption::default())
             .expect("starts");
         async move {
-            // The server knows that it is too long only when it has all of it.
+            // The server learns only at its end that the message is too long.
             let message = (vec![b'x'; 48 << 20], WriteFlags::default());
             let sending = async { drop(sink.send(message).await) };
             let ended = future::join(sending, receiver.next()).await.1;
@@ -154,7 +154,7 @@ fn messages_on_their_way_may_take_so_much_memory() {
         }
     });
     let ends = soon("ends", future::join_all(greedy));
-    // ENHANCE_YOUR_CALM.
+    // The error code is ENHANCE_YOUR_CALM.
     let reset = "RESOURCE_EXHAUSTED: Received RST_STREAM with error code 11";
     for end in ends {
         assert_eq!(end.to_string(), reset);
@@ -185,7 +185,7 @@ fn a_connection_may_run_so_many_calls() {
     for call in &mut running {
         assert!(matches!(soon("tick", call.next()), Some(Ok(_))));
     }
-    // A client that keeps to HTTP/2 waits until there is room.
+    // The client keeps to HTTP/2 and waits until there is room.
     let mut third = open();
     let waited = Duration::from_millis(300);
     let tick = futures::executor::block_on(select(third.next(), Delay::new(waited)));
@@ -199,7 +199,7 @@ fn a_server_may_run_so_many_calls() {
     let flags = ["--tick-interval", "1h", "--max-calls", "2"];
     let mut server = server::start(&flags);
     let clients: Vec<_> = (0..3).map(|_| client(&server.address)).collect();
-    // Those who watch the server's health take nothing of it.
+    // Watches of the server's health do not count.
     let watcher = raw::client(&server.address);
     let watch = |_| {
         let path = "/grpc.health.v1.Health/Watch";
@@ -223,7 +223,7 @@ fn a_server_may_run_so_many_calls() {
     let why = "this server runs at most 2 of these calls at a time";
     assert!(refused.message().starts_with(why), "{refused}");
     assert!(refused.message().contains("--max-calls"), "{refused}");
-    // Whoever looks after the server sees that it lives.
+    // A health check is answered all the same.
     let health: HealthCheckResponse = unary(
         &raw::client(&server.address),
         "/grpc.health.v1.Health/Check",
@@ -247,7 +247,7 @@ fn a_limit_that_cannot_be_is_wrong_usage() {
 
 #[test]
 fn calls_that_send_no_request_lock_nobody_out() {
-    // More than twice the binding's 1,024 slots for calls that wait for their request.
+    // The binding has 1,024 slots in each queue for calls that wait for their request.
     const SILENT: usize = 2_100;
     let args = ["--threads", "2", "--ticks", "1", "--tick-interval", "1ms"];
     let server = server::start(&[&args[..], &["--max-streams", "10000"]].concat());

@@ -1,8 +1,7 @@
-//! Connections: how many, how old, and those that say nothing or too much.
+//! The limits of connections: how many, how old, how long without a handshake, and how many pings.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,15 +14,17 @@ use greeter_stream::client::{Client, PublishOptions, SubscribeOptions};
 use greeter_stream::service::ALL_STREAM;
 use grpcio::RpcStatusCode;
 use testkit::http2::{code, connect, frame};
-use testkit::process::{Process, Signal};
+use testkit::process::command;
+use testkit::server::Server;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::{From, Name};
+use topic_log::From;
 
-use crate::support::client;
 use crate::support::server::{self, SERVER};
+use crate::support::{client, topic};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Whether a call has its first message within `limit`.
 fn is_served(client: &Client, limit: Duration) -> bool {
     let mut ticks = client.get("a").expect("starts");
     let tick = block_on(select(ticks.next(), Delay::new(limit)));
@@ -46,35 +47,25 @@ fn beyond_so_many_connections_one_waits() {
 #[test]
 fn a_server_without_descriptors_is_well_again_once_there_are_some() {
     const FILES: usize = 40;
-    let mut server = Command::new("sh");
-    server.args(["-c", &format!("ulimit -n {FILES} && exec \"$@\""), "sh"]);
-    server.args([
-        SERVER,
-        "--listen",
-        "127.0.0.1:0",
-        "--ticks",
-        "1",
-        "--tick-interval",
-        "0s",
-    ]);
-    server.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut server = Process::start(&mut server);
-    let mut out = server.lines();
-    let mut log = server.error_lines();
-    let line = out.wait_for_all(PATIENCE, &["listening on "]);
-    let address = line.trim_start_matches("listening on ").to_owned();
-    log.wait_for_all(PATIENCE, &["no more than ", "connections instead of 16000"]);
+    let mut shell = command("sh");
+    shell.args(["-c", &format!("ulimit -n {FILES} && exec \"$@\""), "sh"]);
+    shell.args([SERVER, "--listen", "127.0.0.1:0"]);
+    shell.args(["--ticks", "1", "--tick-interval", "0s"]);
+    let mut server = Server::start(&mut shell, PATIENCE).expect("a server");
+    server
+        .log
+        .wait_for_all(PATIENCE, &["no more than ", "connections instead of 16000"]);
 
     let idle: Vec<_> = (0..2 * FILES)
-        .map(|_| TcpStream::connect(&address).expect("the system accepts"))
+        .map(|_| TcpStream::connect(&server.address).expect("the system accepts"))
         .collect();
-    log.wait_for_all(PATIENCE, &["File descriptor limit reached"]);
-    let client = client(&address);
+    let reached = ["File descriptor limit reached"];
+    server.log.wait_for_all(PATIENCE, &reached);
+    let client = client(&server.address);
     assert!(!is_served(&client, Duration::from_millis(300)));
     drop(idle);
     assert!(is_served(&client, 4 * SECOND));
-    server.signal(Signal::TERM);
-    assert_eq!(server.wait(PATIENCE).code(), Some(0));
+    assert_eq!(server.stop(PATIENCE).code(), Some(0));
 }
 
 #[test]
@@ -97,7 +88,7 @@ fn a_connection_that_does_not_speak_ends() {
     }
 }
 
-/// Sends `count` pings; whether the server ended the connection because of them.
+/// Sends `count` pings; whether the server ends the connection because of them.
 fn pings(address: &str, count: usize, pause: Duration) -> bool {
     let mut connection = connect(address);
     for _ in 0..count {
@@ -161,7 +152,6 @@ fn an_old_connection_ends_and_a_subscriber_goes_on_elsewhere() {
     assert!(about.contains(&took), "{took:?}");
 
     const MESSAGES: usize = 40;
-    let topic = Name::new("t").expect("a name");
     let lost = Arc::new(AtomicUsize::new(0));
     let count = lost.clone();
     let options = SubscribeOptions {
@@ -171,9 +161,9 @@ fn an_old_connection_ends_and_a_subscriber_goes_on_elsewhere() {
         }),
         ..SubscribeOptions::default()
     };
-    let messages = client.subscribe(topic.clone(), options);
+    let messages = client.subscribe(topic("t"), options);
     let publishing = async {
-        let mut publisher = client.publish(topic, PublishOptions::default());
+        let mut publisher = client.publish(topic("t"), PublishOptions::default());
         for n in 0..MESSAGES {
             publisher.send(n.to_string()).await.expect("stored");
             Delay::new(Duration::from_millis(50)).await;

@@ -1,5 +1,5 @@
-//! How much of the server a client may use: the limits of calls and connections, clients that vanish,
-//! and attacks.
+//! How much of the server a client may use: the limits of calls and of connections, clients that
+//! vanish, and attacks.
 
 mod attacks;
 mod calls;

@@ -1,4 +1,5 @@
-//! Clients and servers that are gone without a word: each side finds out by its pings.
+//! Clients and servers that vanish without closing their connections. The other side finds out by its
+//! pings.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,10 +21,10 @@ use crate::support::program::client as program;
 use crate::support::{client_with, server};
 
 const KEEPALIVE: [&str; 4] = ["--keepalive", "1s", "--keepalive-timeout", "1s"];
-/// The two, and a second.
+/// How soon a client is gone: the two times above, and a second.
 const GONE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Clients that listen, each on a connection of its own.
+/// How many clients listen, each on a connection of its own.
 const LISTENERS: usize = 50;
 
 /// A server whose streams are silent after their first message.
@@ -32,7 +33,7 @@ fn server(address: &str) -> Server {
     server::start_at(address, &args)
 }
 
-/// A program that listens, and has heard the first message.
+/// A `greeter-client` whose call has begun.
 fn listener(server: &mut Server, call: &str) -> Process {
     let process = Process::start(
         program(
@@ -48,6 +49,7 @@ fn listener(server: &mut Server, call: &str) -> Process {
     process
 }
 
+/// Waits until the calls of `count` clients have ended because the clients are gone.
 fn gone(server: &mut Server, since: Instant, count: usize) {
     for _ in 0..count {
         let left = (since + GONE_WITHIN).saturating_duration_since(Instant::now());
@@ -100,7 +102,7 @@ fn clients_whose_packets_are_dropped_are_gone_with_their_memory() {
     helper::run_on_a_network(module_path!(), "dropped_packets", "192.0.2.1", limit);
 }
 
-/// Takes the network away from between a server and its clients.
+/// Takes down the network between a server and its clients.
 #[test]
 #[ignore = "a helper process of another test"]
 fn dropped_packets() {
@@ -140,10 +142,10 @@ fn dropped_packets() {
         gone(&mut server, Instant::now(), LISTENERS);
         memory.push(server.resident());
         link("up");
-        // Its own connections do not outlive it: the clients find theirs reset.
+        // The server has closed the connections: those of the clients are reset.
         drop(listening);
     }
-    // What the first round took serves the others as well.
+    // The later rounds use the memory that the first has taken.
     let grown = memory[2].saturating_sub(memory[0]);
     assert!(grown < 4 * 1024, "{memory:?} KiB");
 }
@@ -160,7 +162,7 @@ fn a_server_that_stops_is_noticed_by_its_client() {
     assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));
     server.log.wait_for_all(PATIENCE, &["GetStream", "started"]);
     server.process.signal(Signal::STOP);
-    // 10 s of silence, 10 s without an answer, and a second.
+    // The client pings after 10 s of silence and waits 10 s for an answer. One second is spare.
     let end = within(Duration::from_secs(21), "end", ticks.next());
     let status = end.expect("a status").expect_err("a failure");
     assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");

@@ -1,4 +1,4 @@
-//! `grpc.channelz.v1`: what the core counts, for whoever may know every client's address.
+//! `grpc.channelz.v1`: the servers, channels and connections that the C core counts.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -16,6 +16,7 @@ use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{Queues, Status};
 use protobuf::well_known_types::timestamp::Timestamp;
 use protobuf::Message;
+use testkit::clock::unix_seconds;
 use testkit::raw::{self, unary};
 use testkit::wait::{soon, PATIENCE};
 
@@ -68,8 +69,7 @@ fn address(address: &Address) -> SocketAddr {
 }
 
 fn is_now(time: &Timestamp) -> bool {
-    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
-    now.as_secs().abs_diff(time.seconds as u64) <= PATIENCE.as_secs()
+    unix_seconds().abs_diff(time.seconds as u64) <= PATIENCE.as_secs()
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_server_tells_its_calls_its_listeners_and_its_connections() {
     let [known] = &all.server[..] else {
         panic!("{all}");
     };
-    // One that runs, and ours that asks.
+    // GetStream, and the call that asks.
     assert_eq!(known.data.calls_started, 2);
     assert!(is_now(&known.data.last_call_started_timestamp));
     assert!(is_now(&known.data.trace.creation_timestamp));
@@ -105,7 +105,7 @@ fn a_server_tells_its_calls_its_listeners_and_its_connections() {
         panic!("{known}");
     };
     let listener = socket(&ours, listener.socket_id);
-    // The core's name for it is what it was told to listen on.
+    // The C core names a listener by the address that it was given.
     assert_eq!(address(&listener.local).to_string(), "127.0.0.1:0");
     assert!(listener.remote.is_none());
 
@@ -162,7 +162,7 @@ fn connections_come_in_pages() {
     }
 }
 
-/// A server and its clients in one process, so that there are channels to tell of.
+/// A server in this process, whose channelz also knows the channels of its clients.
 fn here() -> Here {
     let config = Config {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
@@ -172,7 +172,7 @@ fn here() -> Here {
     Here::start(&config).expect("starts")
 }
 
-/// All channels of this process, in pages of at most `most`. Other tests have theirs, too.
+/// All channels of this process, read in pages of at most `most`. Those of other tests are among them.
 fn channels(client: &grpcio::Client, most: i64) -> Vec<Channel> {
     let mut seen: Vec<Channel> = Vec::new();
     loop {
@@ -266,7 +266,7 @@ fn what_is_not_there_is_not_found_and_what_is_wrong_is_refused() {
     let ours = raw::client(&server.address);
     let known = servers(&ours).server[0].ref_.server_id;
     let a_socket = sockets(&ours, known, 0, 0).socket_ref[0].socket_id;
-    // Never there, and there but of another kind.
+    // Identifiers of nothing, and the identifier of something else.
     for id in [i64::MIN, -1, 0, 1 << 40, i64::MAX, a_socket] {
         let ask = |code: RpcStatusCode| assert_eq!(code, RpcStatusCode::NOT_FOUND, "{id}");
         ask(code::<_, GetServerResponse>(

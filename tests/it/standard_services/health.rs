@@ -1,4 +1,4 @@
-//! `grpc.health.v1`: what a balancer or an orchestrator is told.
+//! `grpc.health.v1`: the health that balancers and orchestrators ask for.
 
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,14 @@ fn request(service: &str) -> HealthCheckRequest {
     }
 }
 
+/// Asks for the health of a service.
 fn check(client: &grpcio::Client, service: &str) -> Result<ServingStatus, Status> {
     let path = "/grpc.health.v1.Health/Check";
     let response: HealthCheckResponse = unary(client, path, request(service))?;
     Ok(response.status.enum_value().expect("a known status"))
 }
 
+/// Watches the health of a service.
 struct Watch(Responses<HealthCheckResponse>);
 
 impl Watch {

@@ -1,4 +1,4 @@
-//! Server reflection: a client learns what there is without a proto file.
+//! Server reflection: clients learn the services and messages without a proto file.
 
 use std::collections::HashSet;
 
@@ -21,13 +21,13 @@ use testkit::wait::soon;
 
 use crate::support::server;
 
-/// On the wire the messages of both are the same.
+/// Both versions have the same messages on the wire.
 const VERSIONS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
-/// Asks on one call; the answers to all, of which each repeats its question.
+/// Asks all questions on one call; their answers. Each response must repeat its question.
 fn ask(server: &Server, path: &'static str, questions: &[Option<Question>]) -> Vec<Answer> {
     let request = |question: &Option<Question>| ServerReflectionRequest {
         host: "example.com".to_owned(),
@@ -57,7 +57,7 @@ fn services(server: &Server, path: &'static str) -> Vec<String> {
     list.service.iter().map(|s| s.name.clone()).collect()
 }
 
-/// The files of an answer, the one that was asked for first.
+/// The files of an answer. The first is the one that was asked for.
 fn files(answer: &Answer) -> Vec<FileDescriptorProto> {
     let Answer::FileDescriptorResponse(files) = answer else {
         panic!("{answer:?}");
@@ -149,7 +149,7 @@ fn well_known_clients_find_the_files_where_they_look() {
             "grpc/channelz/v1/channelz.proto",
             &["grpc.channelz.v1.Address.TcpIpAddress"],
         ),
-        // What the channelz of ours imports, and what the details of a status are.
+        // The first is imported by channelz, and the second has the details of a status.
         (
             "google/protobuf/timestamp.proto",
             &["google.protobuf.Timestamp"],
@@ -271,7 +271,7 @@ fn grpcurl_lists_describes_and_calls_without_a_proto_file() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(r#""status": "SERVING""#), "{said}");
 
-    // The details of a status are described as well.
+    // Reflection describes the details of a status as well.
     let topic = [
         "-H",
         "topic: quotes",

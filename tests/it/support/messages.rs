@@ -2,6 +2,7 @@
 
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 
+/// A request with this text.
 pub fn request(data: &str) -> StreamReqData {
     StreamReqData {
         data: data.to_owned(),
@@ -9,6 +10,7 @@ pub fn request(data: &str) -> StreamReqData {
     }
 }
 
+/// A response with this text.
 pub fn response(data: impl ToString) -> StreamResData {
     StreamResData {
         data: data.to_string(),

@@ -12,6 +12,12 @@ pub mod server;
 use greeter_stream::client::{Client, Config};
 use grpcio_streams::Queues;
 use testkit::wait::PATIENCE;
+use topic_log::Name;
+
+/// The name of a topic. Panics when no topic may be called so.
+pub fn topic(name: &str) -> Name {
+    Name::new(name).expect("a name of a topic")
+}
 
 /// The typed client of the server at `address`. It has a queue of its own, waits until the server is
 /// there, and gives a call the time of [`PATIENCE`].

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use testkit::process::command;
 
+/// Its path.
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_greeter-client");
 
 /// The client of the server at `server`.

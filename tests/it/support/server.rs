@@ -7,6 +7,7 @@ use testkit::process::{command, run, text, Process};
 use testkit::server::{Refusal, Server};
 use testkit::wait::PATIENCE;
 
+/// Its path.
 pub const SERVER: &str = env!("CARGO_BIN_EXE_greeter-server");
 
 /// A server on a free port that logs each message.
@@ -24,7 +25,7 @@ pub fn start_at(listen: &str, args: &[&str]) -> Server {
     start_with(listen, args, "greeter_stream=debug")
 }
 
-/// A server at this address that logs what `log` lets it, as `RUST_LOG` has it.
+/// A server at this address that logs what `log` says, which is a value of `RUST_LOG`.
 pub fn start_with(listen: &str, args: &[&str], log: &str) -> Server {
     try_start(listen, args, log).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
@@ -47,7 +48,7 @@ fn program(listen: &str, args: &[&str], log: &str) -> Command {
     server
 }
 
-/// What a server says that does not start, and its exit code.
+/// Runs a server that does not start; its standard error and its exit code.
 pub fn refused(args: &[&str]) -> (String, Option<i32>) {
     let output = run(command(SERVER).args(args).env_remove("RUST_LOG"), b"");
     (text(&output.stderr).to_owned(), output.status.code())

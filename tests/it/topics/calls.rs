@@ -1,4 +1,4 @@
-//! Calls that name a topic, through the binding's own client: any generated stub can do this.
+//! Calls that name a topic, through the binding's own client. Any generated stub can make them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use greeter_stream::generated::greeter_grpc::GreeterClient;
 use greeter_stream::service::{greeter, Config, GET_STREAM};
 use grpcio::{CallOption, RpcStatusCode, WriteFlags};
 use grpcio_streams::{client as calls, Status};
+use testkit::clock::unix_seconds;
 use testkit::process::Signal;
 use testkit::raw;
 use testkit::served::serve;
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, soon, PATIENCE};
 use topic_log::{Limits, Memory, Retention};
 
 use crate::support::messages::request;
@@ -28,7 +29,7 @@ fn options(metadata: &[(&str, &str)]) -> CallOption {
         .wait_for_ready(true)
 }
 
-/// Publishes with PutStream; the receipt, or the failure.
+/// Publishes messages with PutStream; the receipt, or the failure.
 fn put(
     stub: &GreeterClient,
     metadata: &[(&str, &str)],
@@ -47,7 +48,7 @@ fn put(
     })
 }
 
-/// What a subscriber that does not follow sees: the first offset, and the messages.
+/// Reads a topic to its present end; the first offset and the messages, or the failure.
 fn read(
     stub: &GreeterClient,
     metadata: &[(&str, &str)],
@@ -83,10 +84,7 @@ fn a_topic_is_read_from_wherever_one_likes() {
         (&4.into(), &0.into())
     );
 
-    let seconds = std::time::UNIX_EPOCH
-        .elapsed()
-        .expect("after 1970")
-        .as_secs();
+    let seconds = unix_seconds();
     let (long_ago, later) = (format!("@{}", seconds - 60), format!("@{}", seconds + 60));
     for (from, first, expected) in [
         ("earliest", Some(0), &["a", "b", "c", "d"][..]),
@@ -94,7 +92,7 @@ fn a_topic_is_read_from_wherever_one_likes() {
         ("-1", Some(3), &["d"]),
         ("-100", Some(0), &["a", "b", "c", "d"]),
         (&long_ago, Some(0), &["a", "b", "c", "d"]),
-        // A call without a message sends no response metadata.
+        // The response metadata comes with the first message, and here is none.
         (&later, None, &[]),
         ("latest", None, &[]),
         ("4", None, &[]),
@@ -136,18 +134,12 @@ fn subscribers_follow_what_is_published() {
     };
     let mut subscribers: Vec<_> = stubs.iter().map(subscribe).collect();
     for subscriber in &mut subscribers {
-        let first = soon("message", subscriber.try_next())
-            .expect("no error")
-            .expect("a message");
-        assert_eq!(first.data, "before");
+        assert_eq!(next("message", subscriber).data, "before");
     }
     for n in 0..100 {
         put(&publisher, &[("topic", "t")], &[&n.to_string()]).expect("a receipt");
         for subscriber in &mut subscribers {
-            let next = soon("message", subscriber.try_next())
-                .expect("no error")
-                .expect("a message");
-            assert_eq!(next.data, n.to_string());
+            assert_eq!(next("message", subscriber).data, n.to_string());
         }
     }
     // Another topic is another log.
@@ -216,10 +208,10 @@ fn everyone_in_a_conversation_sees_one_order() {
                 });
                 let seen: Vec<_> = seen.collect();
                 assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 1, "one order");
-                // Whoever half-closes is told the rest, and then OK.
+                // Each call ends with OK after its half-close.
                 for (mut sink, mut receiver) in people {
                     match soon("close", sink.close()) {
-                        // The end of the call may be quicker than the half-close that caused it.
+                        // The call may end before the half-close that ends it is done.
                         Ok(()) | Err(grpcio::Error::RpcFinished(None)) => {}
                         Err(e) => panic!("half-closing: {e}"),
                     }
@@ -244,7 +236,7 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
     let stub = stub(&server.address);
     put(&stub, &[("topic", "t")], &["0"]).expect("a receipt");
     let from = [("topic", "t"), ("from", "earliest")];
-    // Not the binding's own stream: it may tell the failure and leave out the message before it.
+    // The binding's own stream may lose a message that comes just before a failure.
     let client = raw::client(&server.address);
     let slow = calls::server_streaming::<_, StreamResData>(
         &client,
@@ -253,9 +245,7 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
         options(&from),
     );
     let mut slow = slow.expect("starts");
-    soon("message", slow.try_next())
-        .expect("no error")
-        .expect("a message");
+    next("message", &mut slow);
     // More than the flow-control window takes while nothing is read.
     let large = "x".repeat(1000);
     let many = vec![&*large; 10_000];
@@ -269,7 +259,7 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
         }
     };
     assert_eq!(status.code(), RpcStatusCode::OUT_OF_RANGE);
-    // When it was found out, which may have been before the last was published.
+    // The bounds are those of the moment of the failure, when more messages may still have come.
     let told = status.message();
     let expected = format!("topic t has no offset {seen}: its earliest is ");
     let bounds = told.strip_prefix(&expected).expect(told);

@@ -1,6 +1,6 @@
-//! Many subscribers of one topic.
+//! A topic with many subscribers, also with some that do not read.
 //!
-//! `GREETER_FAN_OUT=100000` in the environment makes the messages as many; without it they are few
+//! `GREETER_FAN_OUT=100000` in the environment sets the number of messages. Without it there are few
 //! enough for every run.
 
 use std::sync::mpsc;
@@ -11,9 +11,9 @@ use greeter_stream::service::{GET_STREAM, PUT_STREAM};
 use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{client as calls, Queues, Status};
 use testkit::environment::number;
-use testkit::http2::{Connection, Event};
+use testkit::http2::{connect, Event};
 use testkit::raw::{self, with_metadata};
-use testkit::wait::{soon, PATIENCE};
+use testkit::wait::{next, PATIENCE};
 
 use crate::support::messages::request;
 use crate::support::server;
@@ -21,6 +21,7 @@ use crate::support::server;
 const SUBSCRIBERS: usize = 1_000;
 const CONNECTIONS: usize = 10;
 
+/// Publishes messages with one PutStream.
 fn put(client: &grpcio::Client, messages: impl Iterator<Item = String> + Send + 'static) {
     let caller = client.clone();
     let requests = stream::iter(messages.map(|data| Ok::<_, Status>(request(&data))));
@@ -44,8 +45,8 @@ fn who_falls_behind_a_short_tail_is_told_where() {
     assert!(fan_out(50) < SUBSCRIBERS, "nobody fell behind");
 }
 
-/// Publishes at full speed to a topic that keeps so many messages. Everyone sees all of them, in
-/// order, or is told from where on they are gone; returns how many saw all.
+/// Publishes at full speed to a topic that keeps `retention` messages. Each subscriber sees all of them
+/// in order, or its call ends with the offset of the first one that is gone; how many saw all.
 fn fan_out(retention: u64) -> usize {
     let messages = number("GREETER_FAN_OUT").unwrap_or(2_000);
     let server = server::start_quiet(&["--retention-messages", &retention.to_string()]);
@@ -91,13 +92,15 @@ fn fan_out(retention: u64) -> usize {
     for _ in 0..SUBSCRIBERS {
         has_begun
             .recv_timeout(PATIENCE)
-            .expect("everyone sees the first");
+            .expect("every subscriber sees the first message");
     }
     put(&publisher, (1..messages).map(number));
 
     let mut complete = 0;
     for _ in 0..SUBSCRIBERS {
-        let end = is_done.recv_timeout(PATIENCE * 30).expect("everyone ends");
+        let end = is_done
+            .recv_timeout(PATIENCE * 30)
+            .expect("every subscriber ends");
         match end.expect("in order") {
             (_, None) => complete += 1,
             (seen, Some(status)) => {
@@ -108,8 +111,8 @@ fn fan_out(retention: u64) -> usize {
         }
     }
     let grown = server.resident().saturating_sub(before);
-    // Retention, at no more than 200 bytes a message, and the streams themselves: about 14 KiB each,
-    // and what is on its way of them.
+    // A message that is kept takes no more than 200 bytes. A stream takes about 14 KiB and what is on
+    // its way.
     let limit = 4 * 1024 + retention.min(messages) / 5 + SUBSCRIBERS as u64 * 32;
     assert!(grown < limit, "the server grew by {grown} KiB");
     println!(
@@ -118,24 +121,20 @@ fn fan_out(retention: u64) -> usize {
     complete
 }
 
+/// Reads the topic from its first message, and follows it if `follow` is "true".
 fn subscribe(client: &grpcio::Client, follow: &str) -> calls::Responses<StreamResData> {
     let metadata = [("topic", "t"), ("from", "earliest"), ("follow", follow)];
     let feed = calls::server_streaming(client, GET_STREAM, &request(""), with_metadata(&metadata));
     feed.expect("starts")
 }
 
-fn next(feed: &mut calls::Responses<StreamResData>) -> String {
-    let message = soon("message", feed.try_next());
-    message.expect("no error").expect("no end").data
-}
-
-/// More than may send a backlog at a time.
+/// How many subscribers do not read. More than may send a backlog at a time.
 const STUCK: usize = 16;
 
 #[test]
 fn a_backlog_that_is_not_read_holds_nobody_up() {
-    // More than what may be under way on a stream: in the middle of a turn, after many turns, and
-    // at the very end.
+    // A stuck stream has more than can be under way: in the middle of a turn, after many turns, or in
+    // the last message.
     let small = |n: u64| format!("{n:016}");
     let middle = |n: u64| format!("{n:01024}");
     let large_at_last = |n: u64| n.to_string().repeat(if n == 9 { 1 << 20 } else { 16 });
@@ -147,18 +146,17 @@ fn a_backlog_that_is_not_read_holds_nobody_up() {
             put(&raw::client(&server.address), (0..messages).map(data));
             let metadata = [("topic", "t"), ("from", "earliest"), ("follow", follow)];
             let stuck = (0..STUCK).map(|_| {
-                let address = server.address.parse().expect("an address");
-                let mut connection = Connection::open(address).expect("connected");
+                let mut connection = connect(&server.address);
                 connection.call(0, GET_STREAM, &metadata);
                 while !matches!(connection.next().expect("open"), Event::Data(..)) {}
-                // It gives no more than the window that it began with.
+                // It never enlarges the window that it began with.
                 connection
             });
             let _stuck: Vec<_> = stuck.collect();
             let reader = raw::client(&server.address);
             let mut feed = subscribe(&reader, follow);
             for n in 0..messages {
-                assert_eq!(next(&mut feed), data(n));
+                assert_eq!(next("message", &mut feed).data, data(n));
             }
         }
     }
@@ -176,7 +174,7 @@ fn subscribers_that_do_not_read_cost_nothing_that_grows() {
     let clients: Vec<_> = (0..STUCK).map(|_| raw::client(&server.address)).collect();
     let mut stuck: Vec<_> = clients.iter().map(|c| subscribe(c, "true")).collect();
     for feed in &mut stuck {
-        assert_eq!(next(feed), data(0));
+        assert_eq!(next("message", feed).data, data(0));
     }
     let before = server.resident();
     for round in 0..100 {
@@ -184,10 +182,10 @@ fn subscribers_that_do_not_read_cost_nothing_that_grows() {
             put(&publisher, (round * ROUND..(round + 1) * ROUND).map(data));
         }
         for n in 0..ROUND {
-            assert_eq!(next(&mut feed), data(round * ROUND + n));
+            assert_eq!(next("message", &mut feed).data, data(round * ROUND + n));
         }
     }
-    // 50 MB have passed. The topic keeps 1 MB of it, and on its way to each of those who do not
+    // 50 MB were published. The topic keeps 1 MB of them. On the way to each subscriber that does not
     // read is what flow control and the C core's write buffer have room for.
     let grown = server.resident().saturating_sub(before);
     let limit = 2 * 1024 + STUCK as u64 * 256;

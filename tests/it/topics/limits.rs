@@ -1,4 +1,5 @@
-//! How many topics there may be, for how long, and what they remember of producers.
+//! The limits of topics: how many there may be, when an idle one goes, and how many producers a topic
+//! remembers.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +7,12 @@ use futures::SinkExt;
 use greeter_stream::client::{Client, PublishError, PublishOptions, Published};
 use grpcio::RpcStatusCode;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::{Name, ProducerName};
+use topic_log::ProducerName;
 
+use crate::support;
 use crate::support::{client, server};
 
-/// Publishes a message and ends; what has become of it.
+/// Publishes one message; what the server acknowledges.
 fn publish(
     client: &Client,
     topic: &str,
@@ -20,7 +22,7 @@ fn publish(
         producer: producer.map(|name| ProducerName::new(name).expect("a name")),
         ..PublishOptions::default()
     };
-    let mut publisher = client.publish(Name::new(topic).expect("a name"), options);
+    let mut publisher = client.publish(support::topic(topic), options);
     soon("published", publisher.send("a".to_owned()))?;
     Ok(publisher.published().expect("a receipt").clone())
 }
@@ -70,6 +72,6 @@ fn a_topic_remembers_so_many_producers() {
     assert_eq!(
         duplicates("a"),
         0,
-        "the one that was not seen for the longest time"
+        "the producer that was not seen for the longest time is forgotten"
     );
 }

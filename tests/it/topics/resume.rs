@@ -1,26 +1,31 @@
-//! Subscribers and publishers through lost connections and servers that restart.
+//! Subscribers, publishers and conversations when connections are lost and servers restart.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use futures::{future, SinkExt, StreamExt};
+use futures::{future, stream, SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{
     Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
+use greeter_stream::generated::greeter::StreamReqData;
+use greeter_stream::service::{GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
+use grpcio_streams::Requests;
+use testkit::ports;
 use testkit::process::{run, text, Process, Signal};
 use testkit::relay::Relay;
-use testkit::wait::{soon, PATIENCE};
-use topic_log::{From, Name, ProducerName};
+use testkit::served::serve;
+use testkit::wait::{next, soon, PATIENCE};
+use topic_log::{From, ProducerName};
 
+use crate::support::messages::response;
 use crate::support::program::client as program;
-use crate::support::{client_with, server};
+use crate::support::{client_with, server, topic};
 
 fn client(address: &str) -> Client {
     let config = Config {
@@ -29,10 +34,6 @@ fn client(address: &str) -> Client {
         ..Config::default()
     };
     client_with(config)
-}
-
-fn topic() -> Name {
-    Name::new("t").expect("a name")
 }
 
 fn from(from: From) -> SubscribeOptions {
@@ -48,11 +49,11 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
     const CUTS: usize = 20;
     let server = server::start_quiet(&[]);
     let relay = Relay::to(&server.address);
-    let mut messages = client(&relay.address).subscribe(topic(), from(From::Earliest));
+    let mut messages = client(&relay.address).subscribe(topic("t"), from(From::Earliest));
     let publishing = thread::spawn({
         let client = client(&relay.address);
         move || {
-            let mut publisher = client.publish(topic(), PublishOptions::default());
+            let mut publisher = client.publish(topic("t"), PublishOptions::default());
             for n in 0..MESSAGES {
                 soon("sent", publisher.feed(n.to_string())).expect("not lost");
                 if n % 10 == 0 {
@@ -64,16 +65,14 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
         }
     });
     for n in 0..MESSAGES {
-        let message = soon("message", messages.next())
-            .expect("more")
-            .expect("not lost");
+        let message = next("message", &mut messages);
         assert_eq!((message.offset, message.data), (n as u64, n.to_string()));
         if n % (MESSAGES / CUTS) == 0 {
             relay.cut();
         }
     }
     let published = publishing.join().expect("no panic");
-    // A call whose receipt was cut off was sent again, and its messages were known.
+    // Messages whose acknowledgement was lost were sent again, and count as duplicates.
     let told = published.accepted + published.duplicates;
     assert_eq!(told, MESSAGES as u64, "{published:?}");
 }
@@ -87,7 +86,7 @@ fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
     let (all_joined, half) = (Barrier::new(PEOPLE), AtomicUsize::new(0));
     let converse = &|person: usize| {
         let client = client(&relay.address);
-        let joined = soon("joined", client.join(topic(), JoinOptions::default()));
+        let joined = soon("joined", client.join(topic("t"), JoinOptions::default()));
         let (mut says, mut hears) = joined.expect("a server").split();
         all_joined.wait();
         let talking = async {
@@ -97,7 +96,7 @@ fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
                     relay.cut();
                 }
             }
-            // Nobody leaves before everyone has said everything.
+            // Each stays until all have said everything.
             half.fetch_add(1, Ordering::SeqCst);
             while half.load(Ordering::SeqCst) < PEOPLE {
                 Delay::new(Duration::from_millis(1)).await;
@@ -125,7 +124,7 @@ fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
             .collect()
     });
     for (person, heard_by_one) in heard.iter().enumerate() {
-        // Everyone hears to their own last line, at least.
+        // Each has heard at least up to their own last line.
         let own = format!("{person}: ");
         let own = heard_by_one.iter().filter(|line| line.starts_with(&own));
         let numbers: Vec<_> = (0..LINES).map(|n| format!("{person}: {n}")).collect();
@@ -138,9 +137,7 @@ fn a_conversation_over_connections_that_are_cut_is_one_order_for_everyone() {
 #[test]
 fn a_restart_is_noticed_and_what_is_lost_is_said() {
     const RESTARTS: usize = 20;
-    let free = TcpListener::bind("127.0.0.1:0").expect("free port");
-    let address = free.local_addr().expect("bound").to_string();
-    drop(free);
+    let address = ports::free_address();
     let mut server = server::start_at(&address, &[]);
 
     let (acknowledged, has_acknowledged) = mpsc::channel();
@@ -149,7 +146,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
         let client = client(&address);
         let stop = stop.clone();
         move || {
-            let mut publisher = client.publish(topic(), PublishOptions::default());
+            let mut publisher = client.publish(topic("t"), PublishOptions::default());
             let mut losses = Vec::new();
             for n in 0.. {
                 if stop.load(Ordering::SeqCst) {
@@ -171,7 +168,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
     let until = Arc::new(AtomicU64::new(u64::MAX));
     let subscribing = thread::spawn({
         let until = until.clone();
-        let mut messages = client(&address).subscribe(topic(), from(From::Earliest));
+        let mut messages = client(&address).subscribe(topic("t"), from(From::Earliest));
         move || {
             let (mut losses, mut expected) = (Vec::new(), None);
             let mut last = None;
@@ -182,7 +179,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
                             *expected.get_or_insert((message.epoch, message.offset));
                         assert_eq!((message.epoch, message.offset), (epoch, offset));
                         expected = Some((epoch, offset + 1));
-                        // What was published last comes last, also after a restart.
+                        // The order of publishing holds across restarts.
                         let number: u64 = message.data.parse().expect("a number");
                         assert!(last < Some(number), "{number} after {last:?}");
                         last = Some(number);
@@ -215,7 +212,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
         server = server::start_at(&address, &[]);
     }
     until.store(twenty_more(), Ordering::SeqCst);
-    // It tries less often the longer it finds nobody, and may sleep through a whole life.
+    // It tries less often the longer the server is away, and may miss a whole run of the server.
     let losses = subscribing.join().expect("no panic");
     assert!((1..=RESTARTS).contains(&losses.len()), "{losses:?}");
     stop.store(true, Ordering::SeqCst);
@@ -231,7 +228,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
 fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
     let server = server::start_quiet(&[]);
     let publish = |data: &str| {
-        let mut publisher = client(&server.address).publish(topic(), PublishOptions::default());
+        let mut publisher = client(&server.address).publish(topic("t"), PublishOptions::default());
         soon("acknowledged", publisher.send(data.to_owned())).expect("stored");
     };
     publish("before");
@@ -244,14 +241,9 @@ fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
         notice: Box::new(notice),
         ..from(From::Latest)
     };
-    let mut messages = client(&relay.address).subscribe(topic(), options);
+    let mut messages = client(&relay.address).subscribe(topic("t"), options);
     let seen = thread::spawn(move || {
-        let mut next = || {
-            soon("message", messages.next())
-                .expect("more")
-                .expect("not lost")
-                .data
-        };
+        let mut next = || next("message", &mut messages).data;
         (next(), next())
     });
     // The subscriber has begun, and has seen nothing yet.
@@ -267,7 +259,7 @@ fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
 #[test]
 fn without_resuming_the_first_loss_is_the_end() {
     let mut server = server::start(&[]);
-    // One that waits for a server would wait for the next one.
+    // A client that waits for a server would wait for the next server.
     let config = Config {
         servers: vec![server.address.clone()],
         ..Config::default()
@@ -277,18 +269,16 @@ fn without_resuming_the_first_loss_is_the_end() {
         resume: false,
         ..from(From::Earliest)
     };
-    let mut messages = impatient.subscribe(topic(), options);
+    let mut messages = impatient.subscribe(topic("t"), options);
     let mut publisher = impatient.publish(
-        topic(),
+        topic("t"),
         PublishOptions {
             resume: false,
             ..PublishOptions::default()
         },
     );
     soon("acknowledged", publisher.send("a".to_owned())).expect("stored");
-    soon("message", messages.next())
-        .expect("more")
-        .expect("not lost");
+    next("message", &mut messages);
     server.process.signal(Signal::TERM);
     let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
         panic!("not an end");
@@ -306,28 +296,22 @@ fn without_resuming_the_first_loss_is_the_end() {
 
 #[test]
 fn a_server_without_topics_is_found_out() {
-    let server = testkit::served::serve(1, |service| {
-        use greeter_stream::generated::greeter::StreamReqData;
-        use grpcio_streams::Requests;
-        let ticks = |_, _: StreamReqData| {
-            futures::stream::repeat_with(|| Ok(crate::support::messages::response("tick")))
-        };
-        let count = |_, requests: Requests<StreamReqData>| async {
-            let count = requests.count().await;
-            Ok(crate::support::messages::response(count))
-        };
+    let server = serve(1, |service| {
+        let ticks = |_, _: StreamReqData| stream::repeat_with(|| Ok(response("tick")));
+        let count =
+            |_, requests: Requests<StreamReqData>| async { Ok(response(requests.count().await)) };
         service
-            .server_streaming("/Greeter/GetStream", ticks)
-            .client_streaming("/Greeter/PutStream", count)
+            .server_streaming(GET_STREAM, ticks)
+            .client_streaming(PUT_STREAM, count)
     });
     for start in [From::Latest, From::Earliest] {
-        let mut messages = client(&server.address).subscribe(topic(), from(start));
+        let mut messages = client(&server.address).subscribe(topic("t"), from(start));
         let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
             panic!("not an end");
         };
         assert_eq!(status.code(), RpcStatusCode::UNIMPLEMENTED, "{status}");
     }
-    let mut publisher = client(&server.address).publish(topic(), PublishOptions::default());
+    let mut publisher = client(&server.address).publish(topic("t"), PublishOptions::default());
     let failed = soon("failure", publisher.send("a".to_owned())).expect_err("no topics");
     assert!(failed
         .to_string()
@@ -384,7 +368,7 @@ fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
     };
     let mut server = server::start(&[]);
     let address = server.address.clone();
-    let mut publisher = client(&address).publish(topic(), producer());
+    let mut publisher = client(&address).publish(topic("t"), producer());
     for n in 0..10 {
         soon("acknowledged", publisher.send(n.to_string())).expect("stored");
     }
@@ -398,8 +382,8 @@ fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
     assert_eq!((before.first, before.last), (Some(0), Some(9)));
     soon("the rest", publisher.close()).expect("nothing more to tell");
 
-    // All of it once more: the server has 10 only, and must not say that it has 0 to 9.
-    let mut again = client(&address).publish(topic(), producer());
+    // The restarted server has message 10 only. It must not take 0 to 9 for known.
+    let mut again = client(&address).publish(topic("t"), producer());
     let refused = soon("failure", again.send("0".to_owned())).expect_err("unknown");
     let PublishError::Ended(status) = refused else {
         panic!("{refused}");
@@ -452,7 +436,7 @@ fn people_in_a_room_see_the_same_conversation() {
         assert_eq!(person.wait(PATIENCE).code(), Some(0));
         assert_eq!(output.rest(), said);
     }
-    // Whoever comes later, says something and leaves has seen it all, and its own words.
+    // A person who comes later, says something and leaves sees the last lines and their own.
     let args = ["all", "--topic", "room", "--name", "zoe", "--from", "-2"];
     let output = run(&mut program(&server.address, &args), b"bye\n");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -1,6 +1,6 @@
-//! A server that is killed again and again, with everyone at work: nothing that was acknowledged is
-//! lost, nothing that was seen is taken back, and nothing is there twice. `scripts/crash.sh` does it
-//! for longer.
+//! A server that is killed again and again while clients publish and subscribe. Nothing that was
+//! acknowledged is lost, nothing that a subscriber has seen is taken back, and no message is there
+//! twice. `scripts/crash.sh` does this for longer.
 
 mod publishers;
 mod retention;
@@ -19,65 +19,58 @@ use testkit::environment::number;
 use testkit::exclusive::whole_machine;
 use testkit::folder::Folder;
 use testkit::ledger::Ledger;
-use topic_log::Name;
+use testkit::wait::pause;
 
 use self::subscribers::{Ends, Seen};
 use crate::support::client_with;
 use crate::support::durable::{Durable, KEEP_ALL};
 
-/// How often it is killed; the environment's `GREETER_TEST_CRASHES` says otherwise.
+/// How often the server is killed, unless `GREETER_TEST_CRASHES` in the environment says otherwise.
 const CRASHES: u64 = 20;
 
-/// Longer than anything takes, although the server is killed while one waits.
+/// Longer than anything takes, also when the server is killed meanwhile.
 const LONG: Duration = Duration::from_secs(90);
 
-/// Where everyone meets, each topic with everything that happens to a topic.
+/// The topics. Each has publishers and subscribers of every kind.
 const TOPICS: [&str; 2] = ["telemetry", "stocks/AAPL"];
 
-/// What everyone shares.
+/// What all publishers and subscribers share.
 struct Scene {
     address: String,
     ledger: Ledger,
     counts: Arc<Counts>,
     seed: u64,
-    /// Nothing more is to be published.
+    /// Whether publishers are to end.
     over: AtomicBool,
+    /// Whether a publisher or a subscriber has failed.
     failed: AtomicBool,
     ends: Ends,
 }
 
-/// What was done, by everyone.
+/// How often things happened.
 #[derive(Default)]
 struct Counts {
     read: AtomicU64,
     resumes: AtomicU64,
-    /// What `put` was told to be known.
+    /// Messages that a receipt counts as known.
     duplicates: AtomicU64,
-    /// What was known although it had not been acknowledged: a kill came between the two.
+    /// Messages that were stored although their acknowledgement did not arrive, because of a kill.
     unheard: AtomicU64,
 }
 
-/// How the server ended.
+/// How often the server ended, and how.
 #[derive(Default)]
 struct Endings {
     kills: u64,
-    /// Of those, while it started.
+    /// Kills while it started.
     at_start: u64,
-    /// Of those, with publishers who waited for an acknowledgement.
+    /// Kills while publishers waited for an acknowledgement.
     under_way: u64,
     stops: u64,
 }
 
 fn count(what: &AtomicU64) {
     what.fetch_add(1, Relaxed);
-}
-
-fn name(topic: &str) -> Name {
-    Name::new(topic).expect("a name")
-}
-
-fn pause(milliseconds: u64) {
-    thread::park_timeout(Duration::from_millis(milliseconds));
 }
 
 impl Scene {
@@ -101,7 +94,7 @@ impl Scene {
         })
     }
 
-    /// What somebody decides.
+    /// The random decisions of the publisher or subscriber `who`.
     fn random(&self, who: &str) -> Rng {
         let mut hasher = DefaultHasher::new();
         (self.seed, who).hash(&mut hasher);
@@ -116,7 +109,7 @@ impl Scene {
         self.failed.load(Relaxed)
     }
 
-    /// Does somebody's work. Who fails makes everyone stop.
+    /// Does the work of a publisher or subscriber. When it fails, all others stop.
     fn work<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
         struct Watch<'a>(&'a AtomicBool);
         impl Drop for Watch<'_> {
@@ -128,14 +121,14 @@ impl Scene {
         work(self)
     }
 
-    /// Kills the server so many times, and stops it now and then, each time some time after the
-    /// first acknowledgement of its life.
+    /// Kills the server `crashes` times, and stops it in order now and then. Each time something has
+    /// been acknowledged since the last start.
     fn end_again_and_again(&self, server: &mut Durable, crashes: u64) -> Endings {
         let mut random = self.random("the end");
         let mut endings = Endings::default();
         while endings.kills < crashes {
             let more = self.ledger.wait_for_more(self.ledger.total(), LONG);
-            assert!(!self.has_failed(), "somebody failed");
+            assert!(!self.has_failed(), "a publisher or a subscriber has failed");
             assert!(more, "nothing is acknowledged any more");
             let longest = [20, 100, 500][random.usize(0..3)];
             pause(random.u64(5..longest));
@@ -158,7 +151,7 @@ impl Scene {
         endings
     }
 
-    /// All that there is, topic by topic.
+    /// Reads all topics from their first message.
     fn logs(&self) -> Vec<Seen> {
         let topics = self.ledger.topics();
         let read = |topic: &String| {
@@ -210,7 +203,7 @@ fn a_server_that_is_killed_loses_nothing_and_takes_nothing_back() {
         scene.work(|scene| {
             let endings = scene.end_again_and_again(&mut server, crashes);
             let more = scene.ledger.wait_for_more(scene.ledger.total(), LONG);
-            assert!(more, "nothing is acknowledged in the last life");
+            assert!(more, "nothing is acknowledged after the last start");
             scene.over.store(true, Relaxed);
             let publishers = publishers
                 .into_iter()
@@ -231,7 +224,7 @@ fn a_server_that_is_killed_loses_nothing_and_takes_nothing_back() {
         })
     });
 
-    // Once more, when nobody is at work.
+    // Once more without publishers and subscribers.
     server.kill();
     server.start_again();
     logs.iter().for_each(|log| subscribers::export(scene, log));

@@ -1,4 +1,4 @@
-//! Those who publish, each in another way, and note what is acknowledged.
+//! Publishers, each of another kind. They note in the ledger what they send and what is acknowledged.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -15,25 +15,26 @@ use grpcio_streams::{client as calls, Status};
 use testkit::process::{run_within, text as utf8, Process};
 use testkit::raw;
 use testkit::texts::text;
-use testkit::wait::within;
+use testkit::wait::{pause, within};
 use topic_log::{From, ProducerName};
 
 use super::subscribers::{Seen, Tries};
-use super::{count, pause, Scene, LONG};
+use super::{count, Scene, LONG};
+use crate::support;
 use crate::support::messages::request;
 use crate::support::program::client as program;
 
-/// How far somebody who talks runs ahead of what they have heard of themselves.
+/// How many messages a client of AllStream may have sent that have not come back to it.
 const AHEAD: u64 = 50;
 
-/// The library's publisher: a few messages, and now and then many at once.
+/// Publishes with the typed client: a few messages at a time, and now and then many.
 pub fn publish(scene: &Scene, topic: &str, me: &str) {
     let mut random = scene.random(me);
     let options = PublishOptions {
         producer: Some(ProducerName::new(me).expect("a name")),
         ..PublishOptions::default()
     };
-    let mut publisher = scene.client().publish(super::name(topic), options);
+    let mut publisher = scene.client().publish(support::topic(topic), options);
     let mut next = 0;
     while !scene.is_over() {
         let some = match random.u8(0..30) {
@@ -61,8 +62,8 @@ pub fn publish(scene: &Scene, topic: &str, me: &str) {
         .fetch_add(published.duplicates, Relaxed);
 }
 
-/// `greeter-client put`, a whole upload after the other, each of a producer of its own; some are
-/// killed and begun anew, some are sent once more. Every third goes to a topic of its own.
+/// Publishes with `greeter-client put`, one upload after the other, each with a producer of its own.
+/// Some uploads are killed and begun again, and some are sent twice. Every third has its own topic.
 pub fn upload(scene: &Scene, topic: &str, name: &str) {
     let mut random = scene.random(name);
     for upload in 0.. {
@@ -100,7 +101,7 @@ fn put_args<'a>(topic: &'a str, me: &'a str) -> [&'a str; 6] {
     ["--wait", "put", "--topic", topic, "--producer", me]
 }
 
-/// A whole upload; how many of its messages were not there before.
+/// Makes a whole upload; how many of its messages were not stored before.
 fn put(scene: &Scene, topic: &str, me: &str, lines: &str, messages: u64) -> u64 {
     let mut put = program(&scene.address, &put_args(topic, me));
     let output = run_within(LONG, &mut put, lines.as_bytes());
@@ -109,7 +110,7 @@ fn put(scene: &Scene, topic: &str, me: &str, lines: &str, messages: u64) -> u64 
     accepted(scene, utf8(&output.stdout), me, messages)
 }
 
-/// What a receipt tells as stored; the rest has to be told as stored before.
+/// How many messages a receipt counts as stored now. It must count the others as stored before.
 fn accepted(scene: &Scene, receipt: &str, me: &str, messages: u64) -> u64 {
     let receipt: serde_json::Value = serde_json::from_str(receipt).expect("a receipt");
     let number = |key: &str| receipt[key].as_u64().expect("a number");
@@ -119,21 +120,21 @@ fn accepted(scene: &Scene, receipt: &str, me: &str, messages: u64) -> u64 {
     accepted
 }
 
-/// An upload whose client is killed.
+/// Begins an upload, and kills its client after this time.
 fn give_up(scene: &Scene, topic: &str, me: &str, lines: &str, after: Duration) {
     let mut put = program(&scene.address, &put_args(topic, me));
     put.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut client = Process::start(put.stderr(Stdio::null()));
     let mut input = client.stdin();
     std::thread::scope(|scope| {
-        // It does not read all of it.
+        // The client may not read all of it.
         scope.spawn(move || drop(input.write_all(lines.as_bytes())));
         pause(after.as_millis() as u64);
         drop(client);
     });
 }
 
-/// `greeter-client put` with lines that somebody types, as long as it goes on.
+/// Publishes lines with one `greeter-client put`, as a person types them, until the end.
 pub fn type_lines(scene: &Scene, topic: &str, me: &str) {
     let mut random = scene.random(me);
     let mut put = program(&scene.address, &put_args(topic, me));
@@ -156,7 +157,8 @@ pub fn type_lines(scene: &Scene, topic: &str, me: &str) {
     scene.ledger.acknowledged(me, typed);
 }
 
-/// `greeter-client all`: hears everything, and each line of its own before it says many more.
+/// Publishes and subscribes with one `greeter-client all`. It waits for its own lines to come back
+/// before it sends many more.
 pub fn talk(scene: &Scene, topic: &str, me: &str) -> Seen {
     let mut random = scene.random(me);
     let mut seen = Seen::new(me, topic);
@@ -201,12 +203,12 @@ pub fn talk(scene: &Scene, topic: &str, me: &str) -> Seen {
     }
     let status = client.wait(LONG);
     assert_eq!(status.code(), Some(0), "{me}: {:#?}", tries.0.so_far());
-    assert_eq!(own, said, "{me} hears what it says");
+    assert_eq!(own, said, "{me} receives what it sends");
     seen
 }
 
-/// AllStream as any client may use it: what comes back is acknowledged, and the next call goes on
-/// with what has not come back, at the offset after what was heard.
+/// Publishes and subscribes with AllStream, as any client may use it. A message that comes back is
+/// acknowledged. The next call sends what has not come back, and begins at the next offset.
 pub fn converse(scene: &Scene, topic: &str, me: &str) -> Seen {
     let mut random = scene.random(me);
     let mut seen = Seen::new(me, topic);
@@ -214,7 +216,7 @@ pub fn converse(scene: &Scene, topic: &str, me: &str) -> Seen {
         from: From::Earliest,
         ..SubscribeOptions::default()
     };
-    let mut start = scene.client().subscribe(super::name(topic), from);
+    let mut start = scene.client().subscribe(support::topic(topic), from);
     within(LONG, "a place", start.begin()).expect("a server");
     let epoch = start.position().expect("a place").0.to_string();
     let (mut said, mut heard) = (0, 0);
@@ -255,7 +257,7 @@ pub fn converse(scene: &Scene, topic: &str, me: &str) -> Seen {
                     }
                 }
                 Some(Err(status)) => {
-                    // The C core says CANCELLED to a call that arrives as it begins to stop.
+                    // The C core cancels a call that arrives while it begins to stop.
                     let again = [RpcStatusCode::UNAVAILABLE, RpcStatusCode::CANCELLED];
                     assert!(again.contains(&status.code()), "{me}: {status}");
                     count(&scene.counts.resumes);
@@ -263,7 +265,7 @@ pub fn converse(scene: &Scene, topic: &str, me: &str) -> Seen {
                     return;
                 }
                 None => {
-                    assert_eq!(heard, said, "{me} hears what it says before the end");
+                    assert_eq!(heard, said, "{me} receives what it sends before the end");
                     return;
                 }
             }

@@ -1,5 +1,5 @@
-//! The same with a topic that keeps a few messages only: what is dropped stays so, and what is kept
-//! is what was there.
+//! The same with a topic that keeps few messages. Messages that were dropped do not come back, and
+//! messages that are kept do not change.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,17 +10,18 @@ use greeter_stream::client::{SubscribeError, SubscribeOptions};
 use testkit::exclusive::whole_machine;
 use testkit::folder::Folder;
 use testkit::ledger::Id;
-use testkit::wait::within;
+use testkit::wait::{pause, within};
 use topic_log::From;
 
-use super::{name, pause, publishers, Scene, LONG};
+use super::{publishers, Scene, LONG};
 use crate::support::durable::Durable;
+use crate::support::topic;
 
 const CRASHES: u64 = 10;
 const TOPIC: &str = "short";
 const KEPT: u64 = 1_000;
 
-/// What was at each offset, for whoever saw it.
+/// What a subscriber has seen at each offset.
 #[derive(Default)]
 struct Known {
     ids: HashMap<u64, Id>,
@@ -29,19 +30,19 @@ struct Known {
 }
 
 impl Known {
-    /// Reads what there is, and compares it with what was there before.
+    /// Reads the topic and compares it with what was there before.
     fn read(&mut self, scene: &Scene) {
         let options = SubscribeOptions {
             from: From::Earliest,
             follow: false,
             ..SubscribeOptions::default()
         };
-        let mut messages = scene.client().subscribe(name(TOPIC), options);
+        let mut messages = scene.client().subscribe(topic(TOPIC), options);
         let mut first = None;
         while let Some(message) = within(LONG, "a message", messages.next()) {
             let message = match message {
                 Ok(message) => message,
-                // What came next was dropped meanwhile.
+                // The next message was dropped meanwhile.
                 Err(SubscribeError::Lost(loss)) if loss.epoch == loss.now => continue,
                 Err(e) => panic!("{e}"),
             };
@@ -55,7 +56,7 @@ impl Known {
         let first = first.expect("a message");
         assert!(
             first >= self.earliest,
-            "{first} is back, {} was gone",
+            "the message at {first} is back, the first was {}",
             self.earliest
         );
         self.earliest = first;
@@ -100,7 +101,7 @@ fn a_topic_that_keeps_a_few_messages_keeps_the_newest() {
         })
     });
 
-    // All is acknowledged, and each message was stored once.
+    // Everything is acknowledged, and each message was stored once.
     let mut known = known;
     for _ in 0..2 {
         known.read(scene);

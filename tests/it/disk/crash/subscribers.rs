@@ -1,4 +1,4 @@
-//! Those who follow a topic through all of it, from its first message on.
+//! Subscribers that follow a topic from its first message to its last, each in another way.
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -14,19 +14,20 @@ use greeter_stream::client::SubscribeOptions;
 use testkit::ledger::Id;
 use testkit::lines::Lines;
 use testkit::process::Process;
-use testkit::wait::within;
+use testkit::wait::{pause, within};
 use topic_log::From;
 
-use super::{count, pause, Scene, LONG};
+use super::{count, Scene, LONG};
+use crate::support;
 use crate::support::program::client as program;
 
-/// Where each topic ends, once nobody publishes any more.
+/// How many messages each topic has in the end, once that is known.
 pub type Ends = OnceLock<HashMap<String, usize>>;
 
-/// How often somebody who hears nothing looks whether it is over.
+/// How often a subscriber that receives nothing looks whether it has seen everything.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What somebody has seen of a topic.
+/// What a subscriber has seen of a topic.
 pub struct Seen {
     who: String,
     pub topic: String,
@@ -44,7 +45,7 @@ impl Seen {
         }
     }
 
-    /// One more message, which has to be the next one; whose it is.
+    /// Takes the next message, which must have the next offset; which message it is.
     pub fn take(&mut self, scene: &Scene, epoch: &str, offset: u64, data: &str) -> Id {
         let (who, next) = (&self.who, self.ids.len());
         assert_eq!(offset, next as u64, "{who} misses or repeats something");
@@ -56,7 +57,7 @@ impl Seen {
         id
     }
 
-    /// The same of a line that the client's program printed.
+    /// Takes the next message from a line that `greeter-client get --json` has printed.
     pub fn take_json(&mut self, scene: &Scene, line: &str) -> Id {
         let message: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let text = |key: &str| message[key].as_str().expect("a text");
@@ -64,13 +65,13 @@ impl Seen {
         self.take(scene, text("epoch"), offset, text("data"))
     }
 
-    /// Whether there is more to see, as far as is known.
+    /// Whether it has seen everything, or the test has failed.
     fn is_over(&self, scene: &Scene) -> bool {
         let end = scene.ends.get().and_then(|ends| ends.get(&self.topic));
         scene.has_failed() || end.is_some_and(|end| self.ids.len() >= *end)
     }
 
-    /// That it saw nothing else than `log`, from its beginning on.
+    /// Checks that it has seen the first messages of `log` and nothing else.
     pub fn check(&self, log: &Self) {
         let (who, length) = (&self.who, self.ids.len());
         assert!(
@@ -89,7 +90,7 @@ impl Seen {
     }
 }
 
-/// `greeter-client get`, from the first message to the last, through everything that happens.
+/// Follows with one `greeter-client get`, from the first message to the last.
 pub fn get(scene: &Scene, topic: &str) -> Seen {
     let mut seen = Seen::new("get", topic);
     let args = [
@@ -117,7 +118,7 @@ pub fn get(scene: &Scene, topic: &str) -> Seen {
     seen
 }
 
-/// `greeter-client get --no-follow` again and again, from where the last one ended.
+/// Follows with `greeter-client get --no-follow` again and again, each from where the last one ended.
 pub fn poll(scene: &Scene, topic: &str) -> Seen {
     let mut seen = Seen::new("get --no-follow", topic);
     while !seen.is_over(scene) {
@@ -127,7 +128,7 @@ pub fn poll(scene: &Scene, topic: &str) -> Seen {
     seen
 }
 
-/// Reads on to the present end of the topic.
+/// Reads from where `seen` ends to the present end of the topic.
 pub fn read_on(scene: &Scene, seen: &mut Seen) {
     let from = seen.ids.len().to_string();
     let mut args = vec!["--wait", "get", "--no-follow", "--json", "--topic"];
@@ -150,7 +151,7 @@ pub fn read_on(scene: &Scene, seen: &mut Seen) {
     assert_eq!(status.code(), Some(0), "{}: {said:#?}", seen.who);
 }
 
-/// The messages as they are, without offsets: the same as `log`.
+/// Checks that `greeter-client get` prints the messages of `log` as they are, without offsets.
 pub fn export(scene: &Scene, log: &Seen) {
     let topic = log.topic.as_str();
     let args = ["get", "--topic", topic, "--from", "earliest", "--no-follow"];
@@ -173,7 +174,7 @@ pub fn export(scene: &Scene, log: &Seen) {
     assert_eq!(client.wait(LONG).code(), Some(0));
 }
 
-/// The library's subscription.
+/// Follows with a subscription of the typed client.
 pub fn subscribe(scene: &Scene, topic: &str) -> Seen {
     let mut seen = Seen::new("a subscription", topic);
     let lost = Arc::new(AtomicBool::new(false));
@@ -183,7 +184,7 @@ pub fn subscribe(scene: &Scene, topic: &str) -> Seen {
         notice: Box::new(move |_, _| notice.store(true, Relaxed)),
         ..SubscribeOptions::default()
     };
-    let mut messages = scene.client().subscribe(super::name(topic), options);
+    let mut messages = scene.client().subscribe(support::topic(topic), options);
     while !seen.is_over(scene) {
         let next = future::select(messages.next(), Delay::new(TICK));
         match within(LONG, "a tick", next) {
@@ -201,7 +202,7 @@ pub fn subscribe(scene: &Scene, topic: &str) -> Seen {
     seen
 }
 
-/// What a client's program says on standard error: that it tries again.
+/// The lines on standard error with which a client says that it tries again.
 pub struct Tries(pub Lines, usize);
 
 impl Tries {
@@ -209,7 +210,7 @@ impl Tries {
         Self(client.error_lines(), 0)
     }
 
-    /// After a message: whether it has come back since the one before.
+    /// Counts a resume when the client has printed such a line since the last message.
     pub fn look(&mut self, scene: &Scene) {
         let said = self.0.so_far().len();
         if said > std::mem::replace(&mut self.1, said) {

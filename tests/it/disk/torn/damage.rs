@@ -1,4 +1,4 @@
-//! What can happen to files.
+//! Damage to files.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -7,32 +7,26 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
-/// What is written where something was.
+/// The unit in which a file system writes, in bytes.
 const PAGE: u64 = 4096;
 
-/// What is done to a file.
+/// A kind of damage, and where it is in the file, in bytes from its beginning.
 pub enum Damage {
-    Cut {
-        at: u64,
-    },
-    /// A bit of it.
-    Flip {
-        at: u64,
-        bit: u8,
-    },
+    /// The file ends there.
+    Cut { at: u64 },
+    /// A bit is flipped.
+    Flip { at: u64, bit: u8 },
     /// A page of zeros.
-    Zero {
-        at: u64,
-    },
-    /// Zeros from there to the end: what a file system may show that grew the file and lost its
-    /// contents.
-    ZeroTail {
-        at: u64,
-    },
+    Zero { at: u64 },
+    /// Zeros from there to the end. A file system may leave this when it has made the file longer and
+    /// lost the contents.
+    ZeroTail { at: u64 },
+    /// The file is deleted.
     Delete,
 }
 
 impl Damage {
+    /// Any damage to a file of this length.
     pub fn random(length: u64, random: &mut Rng) -> Self {
         let at = random.u64(0..length);
         match random.u8(0..5) {
@@ -49,6 +43,7 @@ impl Damage {
         }
     }
 
+    /// Damages a file.
     pub fn inflict(&self, file: &Path) {
         if let Self::Delete = self {
             return fs::remove_file(file).expect("removed");
@@ -92,28 +87,32 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files.extend(self::files(&path)),
-            false => files.push(path),
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
         }
     }
-    // The order of a folder is not the same twice.
+    // The system lists the entries of a folder in any order.
     files.sort();
     files
 }
 
+/// Copies a folder with everything in it.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let (path, to) = (entry.path(), to.join(entry.file_name()));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => drop(fs::copy(&path, &to).expect("copied")),
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).expect("copied");
         }
     }
 }
 
+/// The length of a file in bytes.
 pub fn length(file: &Path) -> u64 {
     File::open(file)
         .and_then(|f| f.metadata())
@@ -121,21 +120,21 @@ pub fn length(file: &Path) -> u64 {
         .len()
 }
 
-/// Any file that has something in it, or, as often, the one of any byte.
+/// The place of a file that is not empty. Half of the time each file is as likely as any other, and
+/// half of the time each byte.
 pub fn pick(files: &[PathBuf], random: &mut Rng) -> usize {
     let lengths: Vec<_> = files.iter().map(|file| length(file)).collect();
     loop {
-        let file = match random.bool() {
-            true => random.usize(..files.len()),
-            false => {
-                let mut byte = random.u64(..lengths.iter().sum::<u64>());
-                let holds = |length: &u64| {
-                    let holds = byte < *length;
-                    byte = byte.saturating_sub(*length);
-                    holds
-                };
-                lengths.iter().position(holds).unwrap_or_default()
-            }
+        let file = if random.bool() {
+            random.usize(..files.len())
+        } else {
+            let mut byte = random.u64(..lengths.iter().sum::<u64>());
+            let holds = |length: &u64| {
+                let holds = byte < *length;
+                byte = byte.saturating_sub(*length);
+                holds
+            };
+            lengths.iter().position(holds).unwrap_or_default()
         };
         if lengths[file] > 0 {
             return file;

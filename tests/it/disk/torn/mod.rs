@@ -1,5 +1,5 @@
-//! Files of topics that are cut, changed or gone: what a server then tells is the beginning of what
-//! there was, or an error, and never anything else.
+//! Files of topics that are cut, changed or deleted. A server then delivers the first messages that
+//! there were, or reports an error. It never delivers anything else.
 
 mod damage;
 
@@ -19,47 +19,47 @@ use testkit::folder::Folder;
 use testkit::server::Server;
 use testkit::texts::text_of;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::{From, Name, ProducerName};
+use topic_log::{From, ProducerName};
 
 use self::damage::{copy, files, length, pick, Damage};
+use crate::support;
 use crate::support::durable::{without_panics, Durable, KEEP_ALL};
 use crate::support::{client, server};
 
-/// How many times; the environment's `GREETER_TEST_TORN` says otherwise.
+/// How many files are damaged at random, unless `GREETER_TEST_TORN` in the environment says otherwise.
 const TRIALS: u64 = 30;
 
 const TOPICS: [&str; 4] = ["a", "b/c", "large", "late"];
 
-/// What came of it.
+/// What the server did with damaged files, and how often.
 #[derive(Debug, Default)]
 struct Outcomes {
+    /// It did not start.
     refused: u64,
+    /// All messages are there.
     whole: u64,
-    /// Topics end early.
+    /// A topic ends early.
     shortened: u64,
-    /// Reading ends with an error.
+    /// A subscription ends with an error.
     errors: u64,
-    /// Publishing does.
+    /// A publisher gets an error.
     read_only: u64,
 }
 
-fn name(topic: &str) -> Name {
-    Name::new(topic).expect("a name")
-}
-
+/// What is published. A topic of long messages fills its files faster.
 fn message(topic: &str, producer: &str, number: u64) -> String {
     let length = if topic == "large" { 20_000 } else { 50 };
     text_of(producer, number, length)
 }
 
-/// Publishes messages as `producer` with a number each from 0 on; the offset of the first.
+/// Publishes the first `count` messages of `producer`; the offset of the first.
 fn publish(address: &str, topic: &str, producer: &str, count: u64) -> Result<u64, Status> {
     let options = PublishOptions {
         producer: Some(ProducerName::new(producer).expect("a name")),
         resume: false,
         ..PublishOptions::default()
     };
-    let mut publisher = client(address).publish(name(topic), options);
+    let mut publisher = client(address).publish(support::topic(topic), options);
     let ended = |e| match e {
         PublishError::Ended(status) => status,
         e => panic!("{e}"),
@@ -72,10 +72,10 @@ fn publish(address: &str, topic: &str, producer: &str, count: u64) -> Result<u64
     Ok(published.first.expect("stored"))
 }
 
-/// A topic's messages, each with its offset.
+/// The messages of a topic, each with its offset.
 type Log = Vec<(u64, String)>;
 
-/// What a topic has from `from` on, each message at its offset, and how it ends.
+/// Reads a topic from `from` to its present end; its messages, and how the subscription ends.
 fn read(address: &str, topic: &str, from: From) -> (Log, Result<(), Status>) {
     let options = SubscribeOptions {
         from,
@@ -83,7 +83,7 @@ fn read(address: &str, topic: &str, from: From) -> (Log, Result<(), Status>) {
         resume: false,
         ..SubscribeOptions::default()
     };
-    let mut messages = client(address).subscribe(name(topic), options);
+    let mut messages = client(address).subscribe(support::topic(topic), options);
     let mut seen = Vec::new();
     loop {
         match soon("a message", messages.next()) {
@@ -95,7 +95,7 @@ fn read(address: &str, topic: &str, from: From) -> (Log, Result<(), Status>) {
     }
 }
 
-/// Waits until the store has written down in other files what was in its journal.
+/// Waits until the store has moved messages from its journal to other files.
 fn until_there_are_tables(folder: &Path) {
     let begun = Instant::now();
     let is_table = |file: &PathBuf| file.parent().is_some_and(|f| f.ends_with("1/tables"));
@@ -105,7 +105,8 @@ fn until_there_are_tables(folder: &Path) {
     }
 }
 
-/// A folder of some MB as a server leaves it that was killed, twice, at work; what is in it.
+/// Fills a folder with some MB. The server is killed twice while messages are published; what the
+/// topics have in the end.
 fn fill(folder: &str) -> Vec<Log> {
     let mut server = Durable::start(folder, &KEEP_ALL);
     let address = server.address.clone();
@@ -126,7 +127,7 @@ fn fill(folder: &str) -> Vec<Log> {
             let publish = || publish(&address, "large", &format!("{life}-cut"), 2_000);
             let cut = scope.spawn(publish);
             let options = SubscribeOptions::default();
-            let mut messages = client(&address).subscribe(name("large"), options);
+            let mut messages = client(&address).subscribe(support::topic("large"), options);
             soon("the first of them", messages.next());
             server.kill();
             cut.join().expect("no panic").expect_err("it was killed");
@@ -143,7 +144,7 @@ fn fill(folder: &str) -> Vec<Log> {
     there.into()
 }
 
-/// A server on a damaged folder, or why it does not start.
+/// Starts a server with a damaged folder, or says why it does not start.
 fn start(folder: &str) -> Result<Server, String> {
     let args = [&["--data", folder], &KEEP_ALL[..]].concat();
     server::try_start("127.0.0.1:0", &args, "warn").map_err(|refusal| {
@@ -157,7 +158,7 @@ fn start(folder: &str) -> Result<Server, String> {
     })
 }
 
-/// Ends a server that is to run until then.
+/// Kills a server, which must run until then.
 fn kill(mut server: Server) {
     let ended = server.process.ended();
     server.process.kill();
@@ -165,7 +166,7 @@ fn kill(mut server: Server) {
     assert_eq!(ended, None, "{log:#?}");
 }
 
-/// What comes of a damaged folder whose topics were `truth`.
+/// Tries a damaged folder whose topics had the messages `truth`.
 fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
     let server = match start(folder) {
         Ok(server) => server,
@@ -184,7 +185,7 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
         assert_eq!(
             right,
             seen.len(),
-            "{topic} tells what was not there, at offset {right}"
+            "{topic} delivers what was not there, at offset {right}"
         );
         shortened |= seen.len() < truth.len();
         if let Err(status) = &end {
@@ -219,7 +220,7 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
     outcomes.errors += u64::from(failed);
     outcomes.read_only += u64::from(read_only);
 
-    // What it told it tells again in its next life.
+    // After a restart the server delivers the same.
     let server = start(folder).unwrap_or_else(|said| panic!("it started once: {said}"));
     for (topic, seen, end) in now {
         let (again, end_again) = read(&server.address, topic, From::Earliest);
@@ -238,13 +239,13 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
     kill(server);
 }
 
-/// That a status is one that says what is wrong.
+/// Checks that a status says what is wrong.
 fn is_clear(status: &Status) {
     let codes = [RpcStatusCode::UNAVAILABLE, RpcStatusCode::DATA_LOSS];
     assert!(codes.contains(&status.code()), "{status}");
 }
 
-/// Does the damage to a copy of the folder.
+/// Damages a file in a copy of the folder, and tries that copy.
 fn try_on_a_copy(scene: &Scene, file: &Path, damage: &Damage, outcomes: &mut Outcomes) {
     let copied = scene.folder.path("copy");
     copy(Path::new(&scene.whole), Path::new(&copied));
@@ -255,12 +256,13 @@ fn try_on_a_copy(scene: &Scene, file: &Path, damage: &Damage, outcomes: &mut Out
     fs::remove_dir_all(&copied).expect("removed");
 }
 
+/// The folder of which copies are damaged.
 struct Scene {
     folder: Folder,
-    /// What a server left that was killed.
+    /// The folder that a killed server has left.
     whole: String,
     files: Vec<PathBuf>,
-    /// What is in it.
+    /// What its topics have.
     truth: Vec<Log>,
 }
 

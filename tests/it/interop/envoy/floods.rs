@@ -1,4 +1,4 @@
-//! Clients that keep to no rule, which Envoy is there to stop.
+//! Floods of calls and frames. Envoy cuts them off before they reach the server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -17,65 +17,60 @@ use crate::support::callers::METHODS;
 use crate::support::envoy::{files, Edge};
 use crate::support::server;
 
-/// More than any connection lives to send.
+/// How many frames a flood has at most. Every connection ends before.
 const FRAMES: u32 = 500_000;
 
-/// So many leave together.
+/// How many frames are sent together.
 const TOGETHER: u32 = 50;
 
-/// So many connections make each flood of calls, one after the other.
+/// How many connections make each flood of calls, one after the other.
 const CONNECTIONS: usize = 3;
 
-/// How many calls of all floods together may reach the server: a hundred of each connection that
-/// begins some. Without a limit it is hundreds of thousands.
+/// How many calls of all floods together may reach the server: a hundred of each connection that makes
+/// calls. Without a limit hundreds of thousands would.
 const CALLS: usize = 100 * (6 * CONNECTIONS + 3);
 
-/// How long a well-behaved client may wait for a call meanwhile.
+/// How long a call of another client may take meanwhile.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// A message of gRPC whose text is `a`.
 const MESSAGE: &[u8] = b"\0\0\0\0\x03\x0a\x01a";
 
 /// A frame's kind, flags and payload.
 type OnStream<'a> = (u8, u8, &'a [u8]);
 
-/// Writes the frames of a flood's round, given its number.
+/// Writes the frames of one round of a flood, given the number of the round.
 type Writes<'a> = dyn Fn(&mut Vec<u8>, u32) + 'a;
 
-fn write(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-    out.extend(&(payload.len() as u32).to_be_bytes()[1..]);
-    out.extend([kind, flags]);
-    out.extend(stream.to_be_bytes());
-    out.extend(payload);
-}
-
+/// A connection to Envoy after the handshake of HTTP/2.
 fn open(edge: &Edge, folder: &Folder) -> SslStream<TcpStream> {
     let mut socket = edge.connect(folder, H2);
     let mut out = PREFACE.to_vec();
-    write(&mut out, frame::SETTINGS, 0, 0, &[]);
-    write(&mut out, frame::SETTINGS, flag::ACK, 0, &[]);
+    frame::write(&mut out, frame::SETTINGS, 0, 0, &[]);
+    frame::write(&mut out, frame::SETTINGS, flag::ACK, 0, &[]);
     socket.write_all(&out).expect("sent");
     socket
 }
 
-/// Headers of a call; then `frames` on its stream.
+/// Writes the headers of a call, and then `frames` on its stream.
 fn call_with(out: &mut Vec<u8>, stream: u32, frames: &[OnStream<'_>]) {
     let block = block(METHODS[2], &[]);
-    write(out, frame::HEADERS, flag::END_HEADERS, stream, &block);
+    frame::write(out, frame::HEADERS, flag::END_HEADERS, stream, &block);
     for (kind, flags, payload) in frames {
-        write(out, *kind, *flags, stream, payload);
+        frame::write(out, *kind, *flags, stream, payload);
     }
 }
 
-/// Makes a call with metadata that may be malformed; whether a message is the answer.
+/// Makes a call with metadata that may be malformed; whether a message is answered.
 pub(super) fn call(edge: &Edge, folder: &Folder, metadata: &[(&str, &str)]) -> bool {
     let mut socket = open(edge, folder);
     let mut out = Vec::new();
     let block = block(METHODS[1], metadata);
-    write(&mut out, frame::HEADERS, flag::END_HEADERS, 1, &block);
-    write(&mut out, frame::DATA, flag::END_STREAM, 1, MESSAGE);
+    frame::write(&mut out, frame::HEADERS, flag::END_HEADERS, 1, &block);
+    frame::write(&mut out, frame::DATA, flag::END_STREAM, 1, MESSAGE);
     socket.write_all(&out).expect("sent");
     loop {
-        let mut header = [0; 9];
+        let mut header = [0; frame::HEADER_BYTES];
         socket.read_exact(&mut header).expect("a frame");
         let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
         let mut payload = vec![0; length as usize];
@@ -89,7 +84,7 @@ pub(super) fn call(edge: &Edge, folder: &Folder, metadata: &[(&str, &str)]) -> b
     }
 }
 
-/// Sends what `one` writes until the connection ends; how many times.
+/// Sends what `one` writes, again and again until the connection ends; how many times.
 fn flood(edge: &Edge, folder: &Folder, one: &Writes<'_>) -> u32 {
     let mut socket = open(edge, folder);
     let mut out = Vec::new();
@@ -103,7 +98,7 @@ fn flood(edge: &Edge, folder: &Folder, one: &Writes<'_>) -> u32 {
             }
         }
     }
-    // What was sent may have gone into buffers only.
+    // What was sent last may be in buffers.
     let ended = std::io::copy(&mut socket, &mut std::io::sink());
     let timed_out = ended.is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
     assert!(!timed_out, "not ended after {FRAMES}");
@@ -123,7 +118,7 @@ fn floods_are_cut_off_before_they_reach_the_server() {
             "reset after a message",
             &[message, (frame::RST_STREAM, 0, cancel)],
         ),
-        // These have the other side reset the stream, or end the connection.
+        // These make the other side reset the stream or end the connection.
         (
             "window of 0",
             &[message, (frame::WINDOW_UPDATE, 0, &[0; 4])],
@@ -141,23 +136,27 @@ fn floods_are_cut_off_before_they_reach_the_server() {
     let frames: [(&str, &Writes<'_>); 7] = [
         ("malformed metadata", &|out, n| {
             let block = block(METHODS[2], &[("x-bin", "!!!")]);
-            write(out, frame::HEADERS, flag::END_HEADERS, 2 * n + 1, &block);
+            frame::write(out, frame::HEADERS, flag::END_HEADERS, 2 * n + 1, &block);
         }),
-        ("ping", &|out, _| write(out, frame::PING, 0, 0, &[0; 8])),
-        ("settings", &|out, _| write(out, frame::SETTINGS, 0, 0, &[])),
+        ("ping", &|out, _| {
+            frame::write(out, frame::PING, 0, 0, &[0; 8])
+        }),
+        ("settings", &|out, _| {
+            frame::write(out, frame::SETTINGS, 0, 0, &[])
+        }),
         ("priority", &|out, n| {
-            write(out, frame::PRIORITY, 0, 2 * n + 1, &[0, 0, 0, 0, 1])
+            frame::write(out, frame::PRIORITY, 0, 2 * n + 1, &[0, 0, 0, 0, 1])
         }),
         ("window update", &|out, _| {
-            write(out, frame::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])
+            frame::write(out, frame::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])
         }),
         ("empty data", &|out, n| match n {
             0 => call_with(out, 1, &[]),
-            _ => write(out, frame::DATA, 0, 1, &[]),
+            _ => frame::write(out, frame::DATA, 0, 1, &[]),
         }),
         ("continuation", &|out, n| match n {
-            0 => write(out, frame::HEADERS, 0, 1, &block(METHODS[2], &[])),
-            _ => write(out, frame::CONTINUATION, 0, 1, b"\0\x01a\x01a"),
+            0 => frame::write(out, frame::HEADERS, 0, 1, &block(METHODS[2], &[])),
+            _ => frame::write(out, frame::CONTINUATION, 0, 1, b"\0\x01a\x01a"),
         }),
     ];
 
@@ -172,7 +171,7 @@ fn floods_are_cut_off_before_they_reach_the_server() {
                 assert_eq!(ended.code(), RpcStatusCode::OK, "{ended}");
                 longest = longest.max(begun.elapsed());
                 served += 1;
-                // Below what a connection may call in a second.
+                // So it makes fewer calls in a second than a connection may.
                 thread::park_timeout(Duration::from_millis(10));
             }
             (served, longest)

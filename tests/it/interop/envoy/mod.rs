@@ -1,4 +1,5 @@
-//! `deploy/envoy.yaml` in front of the server: what is to get through does.
+//! The server behind Envoy with `deploy/envoy.yaml`: calls, tokens, health checks and gRPC-Web get
+//! through, and what Envoy shall stop does not.
 
 mod floods;
 
@@ -14,21 +15,19 @@ use grpcio_streams::Status;
 use testkit::environment::tool;
 use testkit::process::{run, text, Signal};
 use testkit::raw;
-use testkit::wait::{soon, PATIENCE};
-use topic_log::Name;
+use testkit::wait::{next, soon, PATIENCE};
 
 use crate::support::callers::{self, METHODS};
 use crate::support::envoy::{files, validate, Edge};
 use crate::support::secured::{by_program, library, trusting};
-use crate::support::{client_with, server};
+use crate::support::{client_with, server, topic};
 
-/// As clients of HTTP/2 and of HTTP/1.1 ask for it (RFC 7301).
+/// What clients of HTTP/2 and of HTTP/1.1 offer by ALPN (RFC 7301).
 const H2: &[u8] = b"\x02h2";
 const HTTP_1_1: &[u8] = b"\x08http/1.1";
 
 fn publish(client: &Client, messages: &[&str]) {
-    let topic = Name::new("t").expect("a name");
-    let mut publisher = client.publish(topic, PublishOptions::default());
+    let mut publisher = client.publish(topic("t"), PublishOptions::default());
     for message in messages {
         soon("taken", publisher.feed((*message).to_owned())).expect("not lost");
     }
@@ -87,7 +86,7 @@ fn a_quiet_stream_lives_longer_than_a_route_usually_lets_it() {
     let server = server::start_quiet(&[]);
     let edge = Edge::start(&folder, &server.address, false);
     let client = library(&edge.address, trusting(&folder));
-    // Its calls may take no longer than PATIENCE; this one may.
+    // The calls of `client` have a deadline, and this one has none.
     let patient = Config {
         servers: vec![edge.address.clone()],
         tls: Some(trusting(&folder)),
@@ -97,10 +96,9 @@ fn a_quiet_stream_lives_longer_than_a_route_usually_lets_it() {
         resume: false,
         ..SubscribeOptions::default()
     };
-    let topic = Name::new("t").expect("a name");
-    let mut messages = client_with(patient).subscribe(topic, options);
+    let mut messages = client_with(patient).subscribe(topic("t"), options);
     soon("subscribed", messages.begin()).expect("a server");
-    // Envoy's own limit is 15 s.
+    // By default Envoy ends a stream after 15 s.
     let quiet = Delay::new(Duration::from_secs(20));
     let ended = block_on(future::select(messages.next(), quiet));
     assert!(
@@ -108,8 +106,7 @@ fn a_quiet_stream_lives_longer_than_a_route_usually_lets_it() {
         "the stream has ended"
     );
     publish(&client, &["late"]);
-    let message = soon("message", messages.next()).expect("more");
-    assert_eq!(message.expect("the same call").data, "late");
+    assert_eq!(next("message", &mut messages).data, "late");
 }
 
 #[test]
@@ -172,7 +169,7 @@ fn a_browser_gets_messages_and_status_by_grpc_web() {
         socket.read_to_end(&mut answer).expect("an answer");
         answer
     };
-    // First it asks whether the page may call.
+    // First the browser asks whether the page may call.
     let preflight =
         b"OPTIONS /Greeter/GetStream HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
         origin: https://www.example.com\r\naccess-control-request-method: POST\r\n\
@@ -186,7 +183,7 @@ fn a_browser_gets_messages_and_status_by_grpc_web() {
     let answer = exchange(stranger.as_bytes());
     assert!(!text(&answer).contains("access-control-allow-origin"));
 
-    // A request without fields: a flag and a length.
+    // The body is a request without fields: a flag and a length.
     let call = b"POST /Greeter/GetStream HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
         origin: https://www.example.com\r\ncontent-type: application/grpc-web+proto\r\n\
         x-grpc-web: 1\r\ntopic: t\r\nfrom: earliest\r\nfollow: false\r\ncontent-length: 5\r\n\r\n\
@@ -208,12 +205,12 @@ fn a_browser_gets_messages_and_status_by_grpc_web() {
     let messages = b"\0\0\0\0\x03\x0a\x01a\0\0\0\0\x04\x0a\x02bc";
     let (got, trailers) = body.split_at(messages.len().min(body.len()));
     assert_eq!(got, messages);
-    // The first bit says that these are the trailers.
+    // The first bit marks the trailers.
     assert_eq!(trailers.first(), Some(&0x80), "{trailers:?}");
     assert!(text(&trailers[5..]).contains("grpc-status:0\r\n"));
 }
 
-/// A body in chunks (RFC 9112, section 7.1).
+/// Joins the chunks of a body (RFC 9112, section 7.1).
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
     loop {
@@ -251,12 +248,12 @@ fn calls_too_often_are_resource_exhausted() {
     };
     assert!(served >= 1_000, "{served}");
     assert_eq!(refused.code(), RpcStatusCode::RESOURCE_EXHAUSTED);
-    // Others have a limit of their own.
+    // Other clients have a limit of their own.
     assert_eq!(put(&calm, &[]).code(), RpcStatusCode::OK);
 }
 
-/// The C core takes what follows a malformed header for malformed too, and remembers that of
-/// headers which a proxy sends again for others (CVE-2024-7246).
+/// The C core takes the headers after a malformed one for malformed as well. It remembers that when a
+/// proxy sends the same headers for another client (CVE-2024-7246).
 #[test]
 fn malformed_metadata_is_its_sender_s_alone() {
     let (folder, _) = files();

@@ -1,28 +1,29 @@
-//! Messages that say that they are longer than they are.
+//! Messages whose prefix announces more than is sent.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use greeter_stream::service::{ALL_STREAM, PUT_STREAM};
-use testkit::http2::{flag, frame, Connection, WINDOW};
+use testkit::http2::{connect, flag, frame, Connection, WINDOW};
 
 use super::{survives, times, LEFT};
 const STREAMS: u32 = 8;
 
-/// The beginning of a message of 1 GiB, uncompressed.
+/// The prefix of an uncompressed message of 1 GiB.
 const CLAIM: &[u8] = &[0, 0x40, 0, 0, 0];
 
-/// How much of each message is sent, in bytes.
+/// How many bytes of each message are sent.
 const SENT: u32 = 16 << 20;
 
-/// A server that lets a call send at all does so within this time.
+/// A server that lets a call send more does so within this time.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// Sends a claim on each of the streams, and `bytes` of what it claims, as far as the server's windows allow; says how much in all.
+/// Sends the prefix on each of the streams, and `bytes` of each message as far as the server's windows
+/// allow; how many bytes in all.
 fn send(connection: &mut Connection, bytes: u32) -> u64 {
     let (mut initial, mut sent) = (i64::from(WINDOW), HashMap::<u32, u32>::new());
-    // What each stream may send beyond the initial window, and the connection in all.
+    // How much each stream may send beyond the initial window, and the connection (0) in all.
     let mut windows = HashMap::<u32, i64>::from([(0, initial)]);
     for stream in (0..STREAMS).map(|n| 2 * n + 1) {
         connection.write(frame::DATA, 0, stream, CLAIM);
@@ -75,15 +76,15 @@ fn send(connection: &mut Connection, bytes: u32) -> u64 {
     }
 }
 
-/// Over the limit of 4 MiB, and yet the C core takes what is sent of them before anybody sees how
-/// long they are: only its resource quota bounds that.
+/// These messages are longer than the limit of 4 MiB. The C core reads what is sent of them before it
+/// checks their length, and only its resource quota limits that.
 #[test]
 fn a_message_of_1_gib_takes_what_is_sent_of_it_and_no_more() {
     let of = |path| {
         let bytes = times(SENT);
         let all = u64::from(STREAMS * bytes);
         let aftermath = survives(&format!("messages of 1 GiB to {path}"), |address| {
-            let mut connection = Connection::open(address).expect("connected");
+            let mut connection = connect(address);
             connection.limit(STALLED).expect("limited");
             for n in 0..STREAMS {
                 connection.headers(2 * n + 1, path, &[]);

@@ -1,34 +1,31 @@
-//! Frames that cost their sender nothing, again and again.
+//! Floods of frames that cost their sender nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use greeter_stream::service::PUT_STREAM;
 use testkit::http2::{code, flag, frame, Answers, Connection};
-use testkit::wait::PATIENCE;
 
-use super::{survives, survives_unlimited, times};
-/// So many frames leave together.
+use super::{connect_and_acknowledge, survives, survives_unlimited, times};
+/// How many frames are sent together.
 const TOGETHER: u32 = 100;
 
-/// A server that reads at all reads something within this time.
+/// A server that still reads reads something within this time.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// A request whose text is `a`.
 const MESSAGE: &[u8] = b"\x0a\x01a";
 
-/// A connection with one call: an upload that has begun.
+/// A connection with an upload that has begun.
 fn with_an_upload(address: SocketAddr) -> Connection {
-    let mut connection = Connection::open(address).expect("connected");
-    connection.limit(PATIENCE).expect("limited");
-    connection.acknowledge_settings();
+    let mut connection = connect_and_acknowledge(address);
     connection.headers(1, PUT_STREAM, &[]);
     connection.message(1, 0, MESSAGE);
     connection
 }
 
-/// Sends `one` again and again; what the server sent until it had seen the last, or ended the
-/// connection.
+/// Sends what `one` writes again and again; what the server sent until it had seen the last, or until
+/// it ended the connection.
 fn flood(
     mut connection: Connection,
     frames: u32,
@@ -41,7 +38,7 @@ fn flood(
             break;
         }
     }
-    // The connection may have ended.
+    // The server may have ended the connection.
     let _ = connection.finish();
     answers.join().expect("no panic")
 }
@@ -59,7 +56,7 @@ fn pings_are_told_to_calm_down() {
     });
 }
 
-/// The server reads each, and does no more than the specification asks for.
+/// The server reads each frame and does no more than the specification asks for.
 #[test]
 fn frames_without_an_effect_are_read_and_forgotten() {
     type One = fn(&mut Connection, u32);
@@ -104,7 +101,7 @@ fn frames_without_an_effect_are_read_and_forgotten() {
     drop(cases.map(of));
 }
 
-/// Of the answers that it is made to send, the server keeps at most 10,000 for who does not read.
+/// The server keeps at most 10,000 answers for a client that does not read, and then stops reading.
 #[test]
 fn settings_of_a_client_that_does_not_read_are_not_read() {
     let _settled = survives("SETTINGS, not reading", |address| {
@@ -126,9 +123,9 @@ fn settings_of_a_client_that_does_not_read_are_not_read() {
     });
 }
 
-/// Calls that the binding refuses by itself hold about 15 KB each until its threads, which refuse
-/// some 30,000 a second, come to them: only a limit on how many calls a connection has at a time
-/// bounds that.
+/// The binding itself refuses calls of unknown methods. Each holds about 15 KB until a thread of the
+/// binding comes to it; the threads refuse some 30,000 a second. Only the limit of calls at a time
+/// limits how many wait.
 #[test]
 fn calls_of_no_method_are_refused_in_their_turn() {
     let _settled = survives_unlimited("calls of no method", |address| {

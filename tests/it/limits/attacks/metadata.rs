@@ -1,26 +1,16 @@
-//! Headers of calls that are long, or become so.
-
-use std::net::SocketAddr;
+//! Headers of calls that are long, or become long when they are decoded.
 
 use greeter_stream::service::PUT_STREAM;
 use grpcio::RpcStatusCode;
-use testkit::http2::{block, fields, flag, frame, Connection};
-use testkit::wait::PATIENCE;
+use testkit::http2::{block, fields, flag, frame};
 
-use super::{survives, times, Aftermath};
-fn connect(address: SocketAddr) -> Connection {
-    let mut connection = Connection::open(address).expect("connected");
-    connection.limit(PATIENCE).expect("limited");
-    connection.acknowledge_settings();
-    connection
-}
-
-/// Calls that begin with `block` and `rest`, `calls` of them on one connection, the later ones with
-/// `rest` only where the peer's table has what the first brought. Each is refused: over 16 KiB, as
-/// the C core counts (32 bytes more for each header), nothing is kept. The connection lives on.
+use super::{connect_and_acknowledge, survives, times, Aftermath};
+/// Makes `calls` calls on one connection, of which the first has the headers `first` and the others
+/// `later`. Each is refused, because its headers are over 16 KiB as the C core counts them: with 32
+/// bytes more for each header. The connection lives on.
 fn bomb(what: &str, calls: u32, first: &[u8], later: &[u8]) -> Aftermath {
     survives(what, |address| {
-        let mut connection = connect(address);
+        let mut connection = connect_and_acknowledge(address);
         connection.header_block(1, first);
         let (code, why) = connection.status().expect("refused");
         assert_eq!(code, RpcStatusCode::RESOURCE_EXHAUSTED, "{why}");
@@ -51,7 +41,7 @@ fn many_headers_are_refused() {
     drop(bomb("many headers", 20, &block, &block));
 }
 
-/// HPACK's bomb (CVE-2016-6581): a byte each stands for 4,000, 64 MB in all.
+/// The HPACK bomb (CVE-2016-6581): each byte stands for 4,000 bytes, and all together for 64 MB.
 #[test]
 fn references_that_expand_are_refused() {
     const NAMED: u8 = 0x40;
@@ -60,7 +50,7 @@ fn references_that_expand_are_refused() {
     let references = [NEWEST; 16_000];
     let entry = block(PUT_STREAM, &[("x", &"y".repeat(4_000))]);
     let mut first = entry.clone();
-    // The last literal begins as one that is not indexed; as one that is, the table takes it.
+    // The last header is written as a literal that is not indexed. This byte makes it an indexed one.
     let start = block(PUT_STREAM, &[]);
     first[start.len()] = NAMED;
     first.extend(references);
@@ -68,7 +58,8 @@ fn references_that_expand_are_refused() {
     drop(bomb("references", 1_000, &first, &later));
 }
 
-/// CVE-2024-27316 and its like: what comes is parsed and forgotten, and holds no more than the limit.
+/// CVE-2024-27316 and similar attacks. The server parses and drops what comes, and holds no more than
+/// the limit.
 #[test]
 fn headers_that_never_end_are_read_and_forgotten() {
     let start = block(PUT_STREAM, &[]);
@@ -80,7 +71,7 @@ fn headers_that_never_end_are_read_and_forgotten() {
     ];
     let of = |(what, frames, field): (_, _, Vec<u8>)| {
         survives(what, |address| {
-            let mut connection = connect(address);
+            let mut connection = connect_and_acknowledge(address);
             let answers = connection.count().expect("reads");
             connection.write(frame::HEADERS, 0, 1, &start);
             let frames = times(frames);

@@ -1,9 +1,8 @@
-//! Clients that keep to no rule. Each attack is bounded; each test says what a well-behaved client
-//! sees while it lasts and after it, and that the server's memory comes back.
+//! Clients that keep to no rule. Each attack is bounded. Each test checks how long another client waits
+//! during the attack and after it, and that the server gives the memory back.
 //!
-//! `GREETER_ATTACKS=5` in the environment makes each attack as many times longer, and has the server
-//! hold as many times more, which is then up to 1.6 GB; without it they are short enough for every
-//! run.
+//! `GREETER_ATTACKS=5` in the environment makes each attack five times as long, and the server needs
+//! five times as much memory, up to 1.6 GB. Without it the attacks are short enough for every run.
 
 mod claim;
 mod cut;
@@ -25,37 +24,38 @@ use greeter_stream::client::Client;
 use grpcio_streams::Status;
 use testkit::environment::number;
 use testkit::exclusive::whole_machine;
+use testkit::http2::{connect, Connection};
 use testkit::server::Server;
 use testkit::wait::{soon, PATIENCE};
 
 use crate::support::{client, server};
 
-/// How long a client may wait that calls while an attack lasts: for its turn, behind what the
-/// attacker has sent by then.
+/// How long a call of another client may take during an attack. It waits behind what the attacker has
+/// sent before.
 const MEANWHILE: Duration = Duration::from_secs(10);
 
-/// How long a client may wait that calls when an attack is over.
+/// How long a call of another client may take when the attack is over.
 const WELL_WITHIN: Duration = Duration::from_secs(2);
 
-/// What an attack may leave in the server's memory, in KiB. The allocator gives back what is free
+/// By how many KiB the server may have grown after an attack. The allocator gives back free memory
 /// within ten seconds.
 const LEFT: u64 = 64 * 1024;
 
-/// How often to do what is done `n` times in every run.
+/// How often to do what is done `n` times unless the environment asks for more.
 fn times(n: u32) -> u32 {
     n * number("GREETER_ATTACKS").unwrap_or(1)
 }
 
-/// Has `attack` attack a server of its own; it says what it did. The server serves others meanwhile,
-/// and serves them well as soon as it is over. Whether it keeps something of it the
-/// [`Aftermath`] sees.
+/// Runs `attack` against a server of its own; it returns what it did. The server must serve other
+/// clients meanwhile, and serve them quickly as soon as the attack is over. The [`Aftermath`] checks
+/// that it gives the memory back.
 #[must_use]
 fn survives(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath {
     survives_with(&["--tick-interval", "1h"], what, attack)
 }
 
-/// The same of a server that takes as many calls as the attack makes: what it does without the
-/// limits that would end the connection first.
+/// The same for a server that takes as many calls as the attack makes. Its usual limits would end the
+/// attack early.
 #[must_use]
 fn survives_unlimited(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> Aftermath {
     let calls = ["--max-streams", "1000000", "--max-calls", "1000000"];
@@ -66,7 +66,7 @@ fn survives_unlimited(what: &str, attack: impl FnOnce(SocketAddr) -> String) -> 
     )
 }
 
-/// The same of a server with these flags.
+/// The same for a server with these flags.
 #[must_use]
 fn survives_with(
     flags: &[&str],
@@ -105,7 +105,8 @@ fn survives_with(
     }
 }
 
-/// What is left of an attack while the next begins; dropping it waits until the memory is back.
+/// Watches the memory of an attacked server while the next attack begins. Dropping it waits until the
+/// memory is back, and panics when it does not come back.
 struct Aftermath {
     /// By how much the server's memory grew, in KiB.
     peak: u64,
@@ -115,7 +116,7 @@ struct Aftermath {
 impl Drop for Aftermath {
     fn drop(&mut self) {
         let settled = self.settling.take().map(JoinHandle::join);
-        // It has said why.
+        // The thread has said why.
         let failed = matches!(settled, Some(Err(_)));
         assert!(
             !failed || thread::panicking(),
@@ -124,7 +125,7 @@ impl Drop for Aftermath {
     }
 }
 
-/// How much more the server holds than `before`, once that is little or does not change soon.
+/// How many KiB more than `before` the server holds, once that is little or time is over.
 fn settle(server: &Server, before: u64) -> u64 {
     let started = Instant::now();
     loop {
@@ -136,7 +137,7 @@ fn settle(server: &Server, before: u64) -> u64 {
     }
 }
 
-/// A client that calls again and again, as anybody may.
+/// Another client, which makes one call after the other.
 struct Neighbour {
     done: Arc<AtomicBool>,
     thread: JoinHandle<(u64, Duration)>,
@@ -145,7 +146,7 @@ struct Neighbour {
 impl Neighbour {
     fn of(server: &Server) -> Self {
         let client = client(&server.address);
-        // Connected when the attack begins.
+        // So it is connected before the attack begins.
         upload(&client);
         let done = Arc::<AtomicBool>::default();
         let is_done = done.clone();
@@ -161,17 +162,24 @@ impl Neighbour {
         Self { done, thread }
     }
 
-    /// How many calls were served, and how long the longest took.
+    /// Ends the client; how many calls were served, and how long the longest took.
     fn leave(self) -> (u64, Duration) {
         self.done.store(true, Ordering::Relaxed);
         self.thread.join().expect("every call is served")
     }
 }
 
-/// How long an upload of one message takes, which must end well.
+/// Makes an upload of one message, which must succeed; how long it takes.
 fn upload(client: &Client) -> Duration {
     let started = Instant::now();
     let message = stream::iter([Ok::<_, Status>("a".to_owned())]);
     assert_eq!(soon("an upload", client.put(message)), Ok("1".to_owned()));
     started.elapsed()
+}
+
+/// A connection that has acknowledged the server's settings.
+fn connect_and_acknowledge(address: SocketAddr) -> Connection {
+    let mut connection = connect(address);
+    connection.acknowledge_settings();
+    connection
 }

@@ -1,5 +1,5 @@
-//! What is no call of gRPC, no HTTP/2, or not even that: refused, or ignored, at the cost of its own
-//! call or connection.
+//! Bytes that are no call of gRPC, or no HTTP/2. The server refuses or ignores them, and ends only the
+//! call or the connection that they came on.
 
 use std::io::ErrorKind;
 
@@ -9,16 +9,16 @@ use testkit::http2::{block, fields, flag, frame, Connection, PREFACE};
 use testkit::server::Server;
 use testkit::wait::PATIENCE;
 
-use super::upload;
+use super::{connect_and_acknowledge, upload};
 use crate::support::{client, server};
 
 /// A request whose text is `a`.
 const MESSAGE: &[u8] = b"\x0a\x01a";
 
-/// The same with a compression flag that there is not.
+/// The same as a message of gRPC with a compression flag that does not exist.
 const UNKNOWN_FLAG: &[u8] = b"\x02\0\0\0\x03\x0a\x01a";
 
-/// A server, which still serves at the end of the test.
+/// A server that must still serve at the end of the test.
 struct Target(Server);
 
 impl Target {
@@ -26,6 +26,7 @@ impl Target {
         Self(server::start_quiet(&["--tick-interval", "1h"]))
     }
 
+    /// A connection on which nothing has been sent.
     fn silent(&self) -> Connection {
         let address = self.0.address.parse().expect("an address");
         let connection = Connection::silent(address).expect("connected");
@@ -34,14 +35,10 @@ impl Target {
     }
 
     fn connect(&self) -> Connection {
-        let address = self.0.address.parse().expect("an address");
-        let mut connection = Connection::open(address).expect("connected");
-        connection.limit(PATIENCE).expect("limited");
-        connection.acknowledge_settings();
-        connection
+        connect_and_acknowledge(self.0.address.parse().expect("an address"))
     }
 
-    /// The status of a call that `say` makes. Its connection lives on.
+    /// The status of a call that `say` makes. The connection must live on.
     fn status(&self, what: &str, say: impl FnOnce(&mut Connection)) -> RpcStatusCode {
         let mut connection = self.connect();
         say(&mut connection);
@@ -56,12 +53,14 @@ impl Target {
     }
 }
 
+/// Checks that a connection lives on.
 fn lives(what: &str, mut connection: Connection) {
     let answers = connection.count().expect("reads");
     connection.finish().expect("sent");
     assert!(answers.join().expect("no panic").finished, "{what}");
 }
 
+/// Checks that the server ends a connection.
 fn ends(what: &str, mut connection: Connection) {
     let ended = connection.read_until(PATIENCE, |_| false);
     let kind = ended.map_err(|e| e.kind()).expect_err("an end");
@@ -69,7 +68,7 @@ fn ends(what: &str, mut connection: Connection) {
     assert!(ends.contains(&kind), "{what}: {kind:?}");
 }
 
-/// The codes are the C core's, but for UNIMPLEMENTED, which is the binding's.
+/// The C core chooses the statuses, except UNIMPLEMENTED, which is from the binding.
 #[test]
 fn headers_that_are_no_call_end_it_alone() {
     const RIGHT: [(&str, &str); 6] = [
@@ -123,7 +122,7 @@ fn headers_that_are_no_call_end_it_alone() {
             &["text/plain", "application/json"],
             RpcStatusCode::CANCELLED,
         ),
-        // These it takes for what it speaks.
+        // The C core accepts these as gRPC.
         (
             "content-type",
             &["", "application/grpc+json"],
@@ -139,22 +138,22 @@ fn headers_that_are_no_call_end_it_alone() {
         for value in values {
             let what = format!("{name}: {value}");
             let mut headers: Vec<_> = without(name).collect();
-            // In front: what follows a header of HTTP must not be one.
+            // It is the first, because pseudo-headers must come before other headers.
             headers.insert(0, (name, value));
             expect(code, &what, &fields(&headers));
         }
     }
     let headers: Vec<_> = without("content-type").collect();
     expect(RpcStatusCode::OK, "no content-type", &fields(&headers));
-    // A string of nothing but the end, in Huffman's code, which must not be in one.
+    // A string in Huffman's code that has the code for its end in it, which is not allowed.
     let huffman = [0, 0x81, 0xff, 0x84, 0xff, 0xff, 0xff, 0xff];
     let headers = [fields(&RIGHT), huffman.into()].concat();
     expect(RpcStatusCode::CANCELLED, "Huffman", &headers);
     target.still_serves();
 }
 
-/// The C core hands such messages to the binding as empty ones and discards what follows, and does
-/// not tell it of a last one that is cut. The upload's answer, a count, says so.
+/// The C core gives the binding an empty message for a wrong flag and drops what follows. It drops a
+/// message that is cut short at the end without an error. The count in the answer shows that.
 #[test]
 fn broken_framing_is_seen_in_the_count_alone() {
     let target = Target::start();
@@ -294,7 +293,7 @@ fn what_is_no_http2_ends_its_connection() {
         connection.write_bytes(said);
         ends(what, connection);
     }
-    // The same ones in every run; a preface is not among them.
+    // The bytes are the same in every run, and none of them are a preface.
     let mut random = fastrand::Rng::with_seed(1);
     for n in 0..200 {
         let said: Vec<_> = std::iter::repeat_with(|| random.u8(..))
@@ -303,11 +302,11 @@ fn what_is_no_http2_ends_its_connection() {
         let mut connection = target.silent();
         connection.write_bytes(&said);
         ends(&format!("random bytes {n}"), connection);
-        // With a preface they may be a frame that announces more than there is: no end is due.
+        // After a preface they may be a frame that is not complete, so the connection need not end.
         let mut connection = target.silent();
         connection
             .write_bytes(&[PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0], &said].concat());
-        // The server may have ended it already.
+        // The server may have ended the connection already.
         let _ = connection.send();
     }
     target.still_serves();

@@ -1,4 +1,4 @@
-//! Requests that make a handler panic, thousands of them.
+//! Thousands of requests that make a handler panic.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,7 @@ fn ten_thousand_panics_are_internal_and_no_other_call_notices() {
     let server = serve(2, |service| {
         service.server_streaming("/test/Get", |_, request: StreamReqData| {
             if request.data == "panic" {
-                // As panic!, but does not say so on standard error.
+                // Like panic!, but without a message on standard error.
                 resume_unwind(Box::new("in the handler"));
             }
             stream::iter([Ok(response(request.data))])

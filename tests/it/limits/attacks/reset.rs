@@ -1,31 +1,29 @@
-//! Streams that end as soon as they have begun: reset by the client (CVE-2023-44487), or by the
-//! server, which the client makes do it (CVE-2025-8671).
+//! Streams that are reset as soon as they have begun: by the client (CVE-2023-44487), or by the server
+//! because of what the client sends (CVE-2025-8671).
 
 use std::net::SocketAddr;
 
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
-use testkit::http2::{flag, frame, Answers, Connection};
+use testkit::http2::{connect, flag, frame, Answers, Connection};
 use testkit::wait::PATIENCE;
 
-use super::{survives, survives_unlimited, times, Aftermath};
+use super::{connect_and_acknowledge, survives, survives_unlimited, times, Aftermath};
 use crate::support::server;
 
 /// A request whose text is `a`.
 const MESSAGE: &[u8] = b"\x0a\x01a";
 
-/// The three calls, and one that the server does not have, which the binding refuses by itself.
+/// The three calls, and one that does not exist, which the binding refuses by itself.
 const METHODS: [&str; 4] = [GET_STREAM, PUT_STREAM, ALL_STREAM, "/Greeter/NoStream"];
 
-/// So many streams leave together.
+/// How many streams are sent together.
 const TOGETHER: u32 = 50;
 
-/// Opens one stream after the other, `one` each, and waits until the server has seen the last; what
-/// it sent by then.
+/// Opens one stream after the other with what `one` writes, and waits until the server has seen the
+/// last; how many streams, and what the server sent by then.
 fn flood(address: SocketAddr, mut one: impl FnMut(&mut Connection, u32)) -> (u32, Answers) {
     let streams = times(20_000);
-    let mut connection = Connection::open(address).expect("connected");
-    connection.limit(PATIENCE).expect("limited");
-    connection.acknowledge_settings();
+    let mut connection = connect_and_acknowledge(address);
     let answers = connection.count().expect("reads");
     for n in 0..streams {
         one(&mut connection, 2 * n + 1);
@@ -39,7 +37,7 @@ fn flood(address: SocketAddr, mut one: impl FnMut(&mut Connection, u32)) -> (u32
     (streams, answers)
 }
 
-/// A call of `path`, with a message if it shall have one; GetStream's is all that it sends.
+/// Begins a call of `path`, with a message or without. The message of GetStream ends its request.
 fn begin(connection: &mut Connection, stream: u32, path: &str, message: bool) {
     connection.headers(stream, path, &[]);
     if message {
@@ -75,7 +73,7 @@ fn rapid_reset_after_a_message() {
     drop(rapid_reset(true));
 }
 
-/// The C core takes no padding, and resets the stream.
+/// The C core does not support padding, and resets the stream.
 fn induced_reset(message: bool) -> Vec<Aftermath> {
     let of = |path| {
         let what = format!("induced reset of {path}, message: {message}");
@@ -108,13 +106,12 @@ fn induced_reset_after_a_message() {
     drop(induced_reset(true));
 }
 
-/// It makes other servers reset the stream.
+/// Such a frame makes other servers reset the stream.
 #[test]
 fn a_window_update_of_nothing_ends_the_connection() {
     let server = server::start_quiet(&["--tick-interval", "1h"]);
     for path in [GET_STREAM, PUT_STREAM, ALL_STREAM] {
-        let address = server.address.parse().expect("an address");
-        let mut connection = Connection::open(address).expect("connected");
+        let mut connection = connect(&server.address);
         begin(&mut connection, 1, path, true);
         connection.window_update(1, 0);
         let ended = connection.read_until(PATIENCE, |_| false);

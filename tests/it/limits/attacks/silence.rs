@@ -1,25 +1,22 @@
-//! Clients that do not do what is their turn to do: speak, send a request, heed settings, read.
+//! Clients that do not send, acknowledge or read what they should.
 
 use std::net::SocketAddr;
 
 use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
-use testkit::http2::{frame, Connection};
+use testkit::http2::{connect, frame, Connection};
 use testkit::wait::PATIENCE;
 
-use super::{survives, survives_unlimited, survives_with, times, upload, WELL_WITHIN};
+use super::{
+    connect_and_acknowledge, survives, survives_unlimited, survives_with, times, upload,
+    WELL_WITHIN,
+};
 use crate::support::client;
 
-/// A client that comes while the others are there is served at once.
+/// Checks that a new client is served at once.
 fn served(address: SocketAddr) {
     let took = upload(&client(&address.to_string()));
     assert!(took < WELL_WITHIN, "a new client waited {took:?}");
-}
-
-fn connect(address: SocketAddr) -> Connection {
-    let connection = Connection::open(address).expect("connected");
-    connection.limit(PATIENCE).expect("limited");
-    connection
 }
 
 /// Sends what has been written, and waits until the server has seen it.
@@ -30,7 +27,7 @@ fn seen(connection: &mut Connection) {
     assert!(answers.finished, "{answers:?}");
 }
 
-/// The binding has 1,024 slots for calls that wait for their request; GetStream takes none.
+/// The binding has 1,024 slots for calls that wait for their request. GetStream takes none of them.
 #[test]
 fn calls_without_a_request_lock_nobody_out() {
     let of = |(connections, calls)| {
@@ -53,7 +50,7 @@ fn calls_without_a_request_lock_nobody_out() {
     drop([(1, 2_100), (21, 100)].map(of));
 }
 
-/// A limit that SETTINGS announce holds from their acknowledgement on.
+/// A limit in SETTINGS is in force only when the client has acknowledged them.
 #[test]
 fn ten_thousand_idle_calls_of_a_client_that_does_not_acknowledge_settings() {
     idle_calls(false);
@@ -64,7 +61,7 @@ fn ten_thousand_idle_calls() {
     idle_calls(true);
 }
 
-/// Each holds about 17 KB; how many there are only the server's limits bound.
+/// Each call holds about 17 KB. Only the limits of the server bound how many there are.
 fn idle_calls(acknowledges: bool) {
     let of = |path| {
         let what = format!("idle calls of {path}, SETTINGS acknowledged: {acknowledges}");
@@ -86,8 +83,8 @@ fn idle_calls(acknowledges: bool) {
     drop([PUT_STREAM, ALL_STREAM].map(of));
 }
 
-/// Each holds about 12 KB. Of those that never speak the C core ends each that has sent no SETTINGS
-/// within the server's handshake timeout.
+/// Each connection holds about 12 KB. The C core ends a connection that sends no SETTINGS within the
+/// server's handshake timeout.
 #[test]
 fn two_thousand_idle_connections() {
     type Open = fn(SocketAddr) -> Connection;
@@ -96,8 +93,7 @@ fn two_thousand_idle_connections() {
             Connection::silent(address).expect("connected")
         }),
         ("say no more than hello", |address| {
-            let mut connection = connect(address);
-            connection.acknowledge_settings();
+            let mut connection = connect_and_acknowledge(address);
             seen(&mut connection);
             connection
         }),
@@ -112,7 +108,7 @@ fn two_thousand_idle_connections() {
     drop(kinds.map(of));
 }
 
-/// What waits for each is bounded by its window and the C core's write buffer.
+/// The window of each call and the C core's write buffer bound what waits for it.
 #[test]
 fn a_thousand_feeds_at_full_speed_that_are_not_read() {
     let flags = ["--tick-interval", "0s", "--ticks", "0"];
@@ -127,7 +123,7 @@ fn a_thousand_feeds_at_full_speed_that_are_not_read() {
         };
         let mut stuck: Vec<_> = (0..times(10)).map(open).collect();
         for connection in &mut stuck {
-            // Each has begun, and no more is read of it.
+            // The feeds have begun, and nothing more is read.
             let data = connection.read_until(PATIENCE, |frame| frame.kind == frame::DATA);
             data.expect("a message");
         }
