@@ -1,4 +1,4 @@
-//! How fast publishers are, and how long one waits.
+//! How fast publishers are, and how long a publisher waits for its own message.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::store::{Site, Store};
 use super::subscriber::converse;
 use super::{table, Args};
 
-/// How many publishers, and whether each has a topic of its own.
+/// The loads: how many publishers, and whether each has a topic of its own.
 const LOADS: [(usize, bool); 5] = [
     (1, false),
     (10, false),
@@ -19,10 +19,10 @@ const LOADS: [(usize, bool); 5] = [
     (100, true),
 ];
 
-/// What publishers say together.
+/// How many messages all publishers send together.
 const MESSAGES: f64 = 1e6;
 
-/// How long a conversation is measured.
+/// How long the waiting is measured.
 const CONVERSATION: Duration = Duration::from_secs(2);
 
 /// Prints the messages a second of publishers at full speed, until all receipts are there.
@@ -59,7 +59,7 @@ fn name((publishers, own_topics): (usize, bool)) -> String {
     }
 }
 
-/// What publishers did, and what each message cost the server.
+/// Runs one load; what the publishers did, and the server's processor time for a message in us.
 fn rate(
     site: &Site,
     store: &Store,

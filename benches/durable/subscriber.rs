@@ -1,4 +1,4 @@
-//! Subscribers that cost little, check that every message arrives in order, and keep to flow
+//! Subscribers that cost little. They check that every message arrives in order, and keep to flow
 //! control as any client does.
 
 use std::io;
@@ -12,22 +12,22 @@ use testkit::numbered::{Numbered, Seen};
 
 use super::{PATIENCE, TEXT_BYTES};
 
-/// A call may be sent so much before it is given more.
+/// How many bytes the server may send on a call before it is given more.
 const READ_AHEAD: u32 = 1024 * 1024;
 
-/// A subscriber that reads a topic from its earliest message on, on a connection of its own.
+/// A subscriber that reads a topic from its earliest message, on a connection of its own.
 pub struct Replay {
     connection: Connection,
     seen: Seen,
-    /// Of the messages that are of interest.
+    /// How many bytes of the messages have not arrived.
     bytes_left: usize,
-    /// Read since the window was opened last.
+    /// How many bytes have arrived since the server was given more.
     bytes: u32,
 }
 
 impl Replay {
-    /// Reads so many messages, which were the first publisher's of
-    /// [`publish`](super::publisher::publish) and the topic's first.
+    /// Begins to read the first `messages` messages of the topic, which must be those of the first
+    /// publisher of [`publish`](super::publisher::publish).
     pub fn start(address: &str, topic: &str, messages: u64) -> io::Result<Self> {
         let mut connection = open(address)?;
         let metadata = [("topic", topic), ("from", "earliest"), ("follow", "false")];
@@ -67,7 +67,7 @@ impl Replay {
     }
 }
 
-/// A conversation of one, who says the next message once the last has come back; how long each
+/// Sends messages to a topic with AllStream, each once the one before has come back; how long each
 /// took, in microseconds.
 pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Histogram<u64>> {
     let mut connection = open(address)?;

@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench fan_out -- --help
 //!
-//! Each hub runs in a process of its own, several rounds of each by turns; the table shows medians.
-//! The subscribers are as cheap as they can be, because they share the machine with the hub.
+//! Each hub runs in a process of its own, and every round measures each hub in turn. The table shows
+//! medians. The subscribers cost as little as possible, because they share the machine with the hub.
 #![allow(missing_docs, unreachable_pub)]
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -114,7 +114,7 @@ fn round(hub: Hub, args: &Args) -> Round {
     let (subscribers, connections) = (args.subscribers.get(), args.connections.get());
     let messages = args.messages.get();
     let server = Served::start(hub);
-    // Everyone has seen message 0 before the others are published.
+    // Every subscriber sees message 0 before the others are published.
     publish(server.address, 0..1);
     let started = subscriber::Started::new(subscribers);
     let readers: Vec<_> = (0..connections)

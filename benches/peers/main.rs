@@ -1,9 +1,9 @@
-//! The server beside the same hub on what a user would pick instead, under the same load.
+//! The server beside the same hub on other implementations of gRPC, under the same load.
 //!
 //!     scripts/bench.sh --help
 //!
-//! builds them all and calls this. Every kind of load is put on each server in turn, several
-//! rounds of it; the table shows medians, and how ours compares with each of the others.
+//! builds them all and runs this. Every round puts each load on each server in turn. The table shows
+//! medians, and how our server compares with each of the others.
 #![allow(missing_docs, unreachable_pub)]
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
@@ -56,7 +56,7 @@ fn peer(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), path.into()))
 }
 
-/// What `greeter-client bench` is asked for, by the name that the table has for it.
+/// The loads: the name in the table, and the arguments of `greeter-client bench`.
 fn loads() -> Vec<(String, String)> {
     let mut loads = Vec::new();
     let mut add = |name: &str, args: String| loads.push((name.to_owned(), args));
@@ -115,7 +115,7 @@ impl Target {
         }
     }
 
-    /// This project's server, the peers, and this server in two other ways.
+    /// Our server, the peers, and our server with one queue and with TLS.
     fn all(peers: &[(String, PathBuf)], certificates: &Folder) -> Vec<Self> {
         let ca = Certificate::ca("ca");
         let (cert, key) = certificates.write_pair("server", &ca.sign_server("server"));
@@ -171,7 +171,7 @@ fn main() {
     println!("\nThe plots are in {}", report.display());
 }
 
-/// One load on a new process of one server.
+/// Puts one load on a new process of one server; the report.
 fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
     let [server_flags, client_flags] = &target.flags;
     let mut command = Command::new(&target.program);

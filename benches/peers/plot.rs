@@ -1,10 +1,10 @@
-//! A page of plots that needs nothing but itself.
+//! A page of plots in one file.
 
 use std::fmt::Write;
 
 use super::table::{Table, FIGURES};
 
-/// How the loads of the two series begin; what follows is the number on the axis.
+/// How the names of the loads of the two series begin. The number on the axis follows.
 pub const SUBSCRIBERS: &str = "subscribers";
 pub const SIZE: &str = "bytes";
 

@@ -53,7 +53,7 @@ impl Table {
     }
 }
 
-/// A figure of one report, where the load has it.
+/// A figure of one report; None where the load does not have it.
 fn value(report: &Value, figure: usize) -> Option<f64> {
     let number = |path: &str| report.pointer(path)?.as_f64();
     match FIGURES[figure].1 {
@@ -62,7 +62,7 @@ fn value(report: &Value, figure: usize) -> Option<f64> {
             let grown = number("/server/memory")? - number("/server/memory_at_rest")?;
             (report["work"] == "idle").then_some(grown / 1024.0 / streams)
         }
-        // Of `idle` the only message is not the point.
+        // The load `idle` has no figures but its memory.
         _ if report["work"] == "idle" => None,
         // At full speed a latency only says how far ahead the publisher may be.
         path if path.starts_with("/latency_us") => {
