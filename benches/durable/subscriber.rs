@@ -44,7 +44,7 @@ impl Replay {
 
     /// Reads on; how many messages have been seen.
     pub fn read(&mut self) -> io::Result<u64> {
-        if let Event::Data(_, data) = self.connection.next()? {
+        if let Event::Data(_, data) = self.connection.event()? {
             let wanted = data.len().min(self.bytes_left);
             self.seen.take(&data[..wanted])?;
             self.bytes_left -= wanted;
@@ -82,7 +82,7 @@ pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Hi
         connection.write(0, 0, 1, message);
         said.advance();
         while seen.next() < said.number {
-            if let Event::Data(call, data) = connection.next()? {
+            if let Event::Data(call, data) = connection.event()? {
                 seen.take(data)?;
                 let bytes = data.len() as u32;
                 connection.consumed(call, bytes);

@@ -63,7 +63,7 @@ fn read(
     let mut bytes = vec![0; seen.len()];
     let mut complete = 0;
     while complete < seen.len() {
-        let Event::Data(call, data) = connection.next()? else {
+        let Event::Data(call, data) = connection.event()? else {
             continue;
         };
         let (seen, bytes) = (&mut seen[call], &mut bytes[call]);

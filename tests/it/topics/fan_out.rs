@@ -148,7 +148,7 @@ fn a_backlog_that_is_not_read_holds_nobody_up() {
             let stuck = (0..STUCK).map(|_| {
                 let mut connection = connect(&server.address);
                 connection.call(0, GET_STREAM, &metadata);
-                while !matches!(connection.next().expect("open"), Event::Data(..)) {}
+                while !matches!(connection.event().expect("open"), Event::Data(..)) {}
                 // It never enlarges the window that it began with.
                 connection
             });

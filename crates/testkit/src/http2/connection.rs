@@ -54,7 +54,7 @@ pub enum Event<'a> {
 }
 
 /// A client's connection. What is written leaves with the next [`send`](Self::send) or read. What
-/// arrives waits until it is read. Only [`next`](Self::next) answers it.
+/// arrives waits until it is read. Only [`event`](Self::event) answers it.
 pub struct Connection {
     socket: TcpStream,
     /// What has been received. What is after `done` has not been looked at.
@@ -296,7 +296,7 @@ impl Connection {
     ///
     /// When the server ends a call or the connection, or nothing arrives within the
     /// [limit](Self::limit).
-    pub fn next(&mut self) -> io::Result<Event<'_>> {
+    pub fn event(&mut self) -> io::Result<Event<'_>> {
         let (kind, flags, stream, payload) = self.frame()?;
         if kind <= frame::HEADERS && flags & flag::END_STREAM != 0 {
             let why = String::from_utf8_lossy(&self.input[payload]);
