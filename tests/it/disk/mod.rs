@@ -2,7 +2,7 @@
 //! what happens when the disk is full or files are damaged.
 
 mod crash;
+mod folder;
 mod full;
 mod power_cut;
-mod store;
 mod torn;
