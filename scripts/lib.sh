@@ -118,6 +118,13 @@ build() {
   cargo build --release --locked
 }
 
+# Runs one integration test, and shows what it prints. The test harness would also succeed without a
+# test of this name.
+run_test() { # test
+  cargo test --release --locked --test it -- --exact "$1" --list | grep -qx "$1: test" || die "there is no test $1"
+  cargo test --release --locked --test it -- --exact "$1" --nocapture
+}
+
 # Prints the path of a program that a crate installs, installing it first when it is missing.
 # Each version has a folder of its own, so that another pin never finds the wrong program.
 rust_tool() { # crate, version, program

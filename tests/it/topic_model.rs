@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use futures::task::noop_waker_ref;
 use proptest::prelude::*;
+use testkit::wait::{soon, PATIENCE};
 use topic_log::{
     Cursor, Disk, Durability, Error, From, Limits, Memory, Message, Name, ProducerName, Retention,
     Sequence, Store, MESSAGE_OVERHEAD,
 };
-
-use crate::support::PATIENCE;
 
 const MESSAGES: u64 = 8;
 const BYTES: u64 = 8 * MESSAGE_OVERHEAD;
@@ -295,7 +294,7 @@ fn eventually<T>(mut make: impl FnMut() -> Result<T, Error>) -> T {
     loop {
         match make() {
             Ok(made) => return made,
-            Err(e) => assert!(started.elapsed() < crate::support::PATIENCE, "{e}"),
+            Err(e) => assert!(started.elapsed() < PATIENCE, "{e}"),
         }
         std::thread::park_timeout(Duration::from_millis(20));
     }
@@ -388,7 +387,7 @@ fn old_messages_expire() {
     let mut cursor = block_on(topic.clone().subscribe(From::Earliest)).expect("there");
     let started = std::time::Instant::now();
     while topic.bounds().earliest < 2 {
-        assert!(started.elapsed() < crate::support::PATIENCE);
+        assert!(started.elapsed() < PATIENCE);
         std::thread::park_timeout(age / 10);
     }
     assert!(started.elapsed() >= age / 2);
@@ -415,10 +414,10 @@ fn a_waiting_subscriber_is_woken_and_one_that_left_is_not() {
                 let mut data = Vec::new();
                 for _ in 0..3 {
                     let next = futures::future::poll_fn(|cx| Pin::new(&mut *cursor).poll_next(cx));
-                    data.push(crate::support::soon("message", next).expect("kept").data);
+                    data.push(soon("message", next).expect("kept").data);
                 }
                 let next = futures::future::poll_fn(|cx| Pin::new(&mut *cursor).poll_next(cx));
-                assert_eq!(crate::support::soon("the end", next), Err(Error::Closed));
+                assert_eq!(soon("the end", next), Err(Error::Closed));
                 data
             })
         })
