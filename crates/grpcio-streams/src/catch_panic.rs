@@ -1,7 +1,7 @@
-//! Catches the panics of handlers, so that one ends only its own call.
+//! Catches the panics of handlers, so that a panic ends only its own call.
 //!
-//! A panic that reaches the binding ends a completion-queue thread, and with it every call that
-//! the thread serves. Containing needs panics that unwind, Rust's default.
+//! A panic that reaches the binding ends the thread of a completion queue, and with it every call
+//! that the thread serves. Catching needs panics that unwind, which is Rust's default.
 
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -12,14 +12,14 @@ use futures::Stream;
 
 use crate::status::Status;
 
-/// Runs `f`; a panic becomes what it was about.
+/// Runs `f`. A panic becomes an error with its message.
 pub(crate) fn catch_panic<T>(f: impl FnOnce() -> T) -> Result<T, String> {
-    // Unwind safety: whatever `f` borrows is dropped by the callers once it has panicked.
+    // Unwind safety: the callers drop what `f` borrows if it panics.
     catch_unwind(AssertUnwindSafe(f)).map_err(panic_message)
 }
 
-/// What a panic was about. Its payload may panic again as it is dropped.
-pub(super) fn panic_message(payload: Box<dyn Any + Send>) -> String {
+/// The message of a panic. Dropping its payload may panic again, which is caught as well.
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = describe(&*payload);
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(another);
@@ -33,15 +33,16 @@ fn describe(payload: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic without a message").to_owned()
 }
 
-/// A handler's stream: a panic in it is logged, the stream fails with INTERNAL and is over.
-pub(super) struct CatchPanic<S> {
-    /// None once it has panicked, or is being dropped.
+/// The stream of a handler. If it panics, the panic is logged, and the stream fails with INTERNAL
+/// and ends.
+pub(crate) struct CatchPanic<S> {
+    /// None once it has panicked or has been dropped.
     source: Option<Pin<Box<S>>>,
     method: &'static str,
 }
 
 impl<S> CatchPanic<S> {
-    pub(super) fn new(method: &'static str, source: S) -> Self {
+    pub(crate) fn new(method: &'static str, source: S) -> Self {
         Self {
             source: Some(Box::pin(source)),
             method,
@@ -49,7 +50,7 @@ impl<S> CatchPanic<S> {
     }
 
     fn discard(&mut self) {
-        // A handler's destructor may panic as well.
+        // A destructor of the handler may panic as well.
         if let Err(why) = catch_panic(|| drop(self.source.take())) {
             log::error!("{}: dropping the handler panicked: {why}", self.method);
         }
@@ -98,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_one_failure_and_the_end() {
+    fn a_panic_is_a_failure_and_then_the_end() {
         let source = stream::iter(1..).map(|n| {
             assert!(n < 3, "at {n}");
             Ok::<_, Status>(n)
         });
-        let mut caught = CatchPanic::new("/test", source);
-        let items: Vec<_> = block_on(caught.by_ref().take(4).collect());
+        let mut stream = CatchPanic::new("/test", source);
+        let items: Vec<_> = block_on(stream.by_ref().take(4).collect());
         assert_eq!(items[..2], [Ok(1), Ok(2)]);
         let failure = items[2].as_ref().map_err(Status::code);
         assert_eq!(failure, Err(RpcStatusCode::INTERNAL));
@@ -112,20 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_panics_goes_no_further() {
+    fn a_panic_of_the_payload_is_caught() {
         let why = catch_panic(|| std::panic::panic_any(Bomb));
         assert_eq!(why, Err("a panic without a message".to_owned()));
     }
 
     #[test]
-    fn a_panic_in_a_destructor_goes_no_further() {
+    fn a_panic_in_a_destructor_is_caught() {
         let bomb = Bomb;
         let source = stream::poll_fn(move |_| {
             let _held = &bomb;
             Poll::Ready(Some(Ok::<_, Status>(1)))
         });
-        let mut caught = CatchPanic::new("/test", source);
-        assert_eq!(block_on(caught.next()), Some(Ok(1)));
-        drop(caught);
+        let mut stream = CatchPanic::new("/test", source);
+        assert_eq!(block_on(stream.next()), Some(Ok(1)));
+        drop(stream);
     }
 }

@@ -1,4 +1,4 @@
-//! Ends running calls when their server shuts down.
+//! Ends the running calls of a server that shuts down.
 
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
@@ -10,23 +10,23 @@ use parking_lot::Mutex;
 
 use crate::status::Status;
 
-/// The wish to end all calls of a server.
+/// Ends all calls of a server when it shuts down.
 ///
 /// The C core's own shutdown refuses new calls but waits for the running ones, and a live stream
-/// may run for ever. Calls served with a [`Draining`] end with UNAVAILABLE once it begins, which
-/// tells clients that they may try again elsewhere.
+/// may never end by itself. When a drain begins, the calls that it covers end with UNAVAILABLE,
+/// which tells clients that they may try again elsewhere.
 #[derive(Debug)]
 pub struct Drain {
     begin: Mutex<Option<oneshot::Sender<()>>>,
     draining: Draining,
 }
 
-/// Is over when the [`Drain`] it comes from begins, or is dropped.
+/// A future that completes when its [`Drain`] begins or is dropped.
 #[derive(Clone, Debug)]
 pub struct Draining(Shared<oneshot::Receiver<()>>);
 
 impl Drain {
-    /// A drain that has not begun.
+    /// Creates a drain that has not begun.
     pub fn new() -> Self {
         let (begin, begun) = oneshot::channel();
         Self {
@@ -35,18 +35,20 @@ impl Drain {
         }
     }
 
-    /// Ends the running calls, and each new one as it arrives. Beginning twice is no error.
+    /// Begins the drain: ends the running calls, and each new call as soon as it arrives. Has no
+    /// effect when the drain has begun already.
     pub fn begin(&self) {
         let begin = self.begin.lock().take();
-        // Nobody waits where no call runs.
+        // The receiver is part of `self.draining`, so this cannot fail.
         let _ = begin.map(|begin| begin.send(()));
-        // Who never waits looks for what another has seen. Another thread may just be looking.
+        // A busy call only peeks, and `peek` shows the message only after some poll has received it.
+        // Another thread may be polling at the moment, so this may take several polls.
         while self.draining.0.peek().is_none() {
             let _ = self.draining().now_or_never();
         }
     }
 
-    /// What the calls wait for.
+    /// The future that the calls wait for.
     pub fn draining(&self) -> Draining {
         self.draining.clone()
     }
@@ -59,10 +61,16 @@ impl Default for Drain {
 }
 
 impl Draining {
-    /// `source`, which fails as soon as the drain begins, with the status for a call that has sent
-    /// so many messages.
+    /// Lets a stream fail and end as soon as the drain begins. Until then it passes on the items of
+    /// `source`.
+    ///
+    /// `status` makes the failure, given the number of messages that the stream has produced.
+    ///
+    /// [`ServiceBuilder`](crate::ServiceBuilder) does this for every call. Use it in a service that
+    /// is built with another drain, such as a health service, whose clients are to receive a last
+    /// message about this drain before their calls end.
     pub fn end<S, T>(
-        mut self,
+        self,
         mut source: S,
         status: impl Fn(u64) -> Status,
     ) -> impl Stream<Item = Result<T, Status>>
@@ -70,15 +78,21 @@ impl Draining {
         S: Stream<Item = Result<T, Status>> + Unpin,
     {
         let mut sent = 0;
+        // None once the stream has failed.
+        let mut draining = Some(self);
         stream::poll_fn(move |cx| {
-            // To wait for it costs more than to look: that is done once nothing is ready.
-            if self.0.peek().is_none() {
+            let Some(waiting) = &mut draining else {
+                return Poll::Ready(None);
+            };
+            // Peeking costs less than polling, which is necessary only when nothing is ready.
+            if waiting.0.peek().is_none() {
                 if let Poll::Ready(item) = source.poll_next_unpin(cx) {
                     sent += u64::from(matches!(item, Some(Ok(_))));
                     return Poll::Ready(item);
                 }
             }
-            ready!(self.poll_unpin(cx));
+            ready!(waiting.poll_unpin(cx));
+            draining = None;
             Poll::Ready(Some(Err(status(sent))))
         })
     }
@@ -89,5 +103,35 @@ impl Future for Draining {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_unpin(cx).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_fails_once_when_the_drain_begins() {
+        let drain = Drain::new();
+        let numbers = stream::iter([1, 2, 3].map(Ok));
+        let end = |sent| Status::unavailable(format!("after {sent}"));
+        let mut stream = drain.draining().end(numbers, end);
+        assert_eq!(block_on(stream.next()), Some(Ok(1)));
+        assert_eq!(block_on(stream.next()), Some(Ok(2)));
+        drain.begin();
+        drain.begin();
+        let failure = Some(Err(Status::unavailable("after 2")));
+        assert_eq!(block_on(stream.next()), failure);
+        assert_eq!(block_on(stream.next()), None);
+        assert_eq!(block_on(stream.next()), None);
+    }
+
+    #[test]
+    fn a_drain_that_is_dropped_has_begun() {
+        let draining = Drain::new().draining();
+        let mut stream = draining.end(stream::pending::<Result<(), _>>(), |_| Status::draining());
+        assert_eq!(block_on(stream.next()), Some(Err(Status::draining())));
     }
 }

@@ -80,11 +80,10 @@ impl<'a, K, S: TryStream> Forward<'a, K, S> {
                 }
             },
         };
-        if let (Some(turn), true) = (&mut self.turn, self.backlog) {
-            if turn.poll(cx).is_pending() {
-                self.next = Some(message);
-                return Poll::Pending;
-            }
+        let turn = self.turn.as_mut().filter(|_| self.backlog);
+        if turn.is_some_and(|turn| turn.poll(cx).is_pending()) {
+            self.next = Some(message);
+            return Poll::Pending;
         }
         self.backlog = true;
         Poll::Ready(Some(Ok(message)))

@@ -1,49 +1,48 @@
-//! Adapters between futures and gRPC, for any service.
+//! gRPC handlers and calls as futures and streams, on the C core, without an async runtime.
 //!
-//! With them a handler is a function from a request, or a [`Stream`](futures::Stream) of them, to
-//! a future or a stream of responses: all four kinds of method that gRPC has. The adapter runs it
-//! on the binding's own completion-queue threads and takes care of the rest: batching,
-//! back-pressure, clients that leave, statuses, panics, shutting down. The client's side is as
-//! small.
+//! A handler is a function from a request, or a [`Stream`](futures::Stream) of requests, to a
+//! future or a stream of responses. That covers all four kinds of gRPC method. The adapters run the
+//! handler on the completion-queue threads of [`grpcio`], the binding to the C core, and take care
+//! of batching, back-pressure, clients that leave, statuses, panics and shutting down. The
+//! [client's side](client) is as small.
 //!
 //! ```
-//! use std::sync::Arc;
-//!
 //! use futures::{executor::block_on, stream, StreamExt, TryStreamExt};
-//! use grpcio_streams::{client, Drain, ServiceBuilder, Status};
-//! use grpcio::{CallOption, ChannelBuilder, Environment, ServerBuilder, ServerCredentials};
-//! use protobuf::well_known_types::wrappers::{Int64Value, StringValue};
+//! use grpcio_streams::grpcio::{self, CallOption, ChannelBuilder, ServerBuilder, ServerCredentials};
+//! use grpcio_streams::protobuf::well_known_types::wrappers::Int64Value;
+//! use grpcio_streams::{client, Drain, Queues, ServiceBuilder};
+//!
+//! fn number(value: i64) -> Int64Value {
+//!     Int64Value { value, ..Default::default() }
+//! }
 //!
 //! // A service with two methods, each a function.
 //! let drain = Drain::new();
 //! let service = ServiceBuilder::new(&drain)
 //!     .server_streaming("/example.Counter/CountTo", |_call, limit: Int64Value| {
-//!         let number = |value| Ok(Int64Value { value, ..Default::default() });
-//!         stream::iter((1..=limit.value).map(number))
+//!         stream::iter((1..=limit.value).map(|n| Ok(number(n))))
 //!     })
 //!     .client_streaming("/example.Counter/Sum", |_call, numbers| async {
-//!         let sum = |sum, number: Int64Value| async move { Ok(sum + number.value) };
-//!         let value = numbers.try_fold(0, sum).await?;
-//!         Ok(Int64Value { value, ..Default::default() })
+//!         let sum = |sum, n: Int64Value| async move { Ok(sum + n.value) };
+//!         Ok(number(numbers.try_fold(0, sum).await?))
 //!     })
 //!     .build()?;
 //!
-//! let env = Arc::new(Environment::new(1));
-//! let mut server = ServerBuilder::new(env.clone()).register_service(service).build()?;
+//! let queues = Queues::start("example", 1);
+//! let mut server = ServerBuilder::new(queues.env()).register_service(service).build()?;
 //! let port = server.add_listening_port("127.0.0.1:0", ServerCredentials::insecure())?;
 //! server.start();
 //!
-//! // A client of both: what the first sends is what the second is sent.
-//! let channel = ChannelBuilder::new(env).connect(&format!("127.0.0.1:{port}"));
+//! // A client that sends the responses of the first method as the requests of the second.
+//! let channel = ChannelBuilder::new(queues.env()).connect(&format!("127.0.0.1:{port}"));
 //! let client = grpcio::Client::new(channel);
-//! let ten = Int64Value { value: 10, ..Default::default() };
 //! let numbers = client::server_streaming::<_, Int64Value>(
-//!     &client, "/example.Counter/CountTo", &ten, CallOption::default())?;
+//!     &client, "/example.Counter/CountTo", &number(10), CallOption::default())?;
 //! let sum: Int64Value = block_on(client::client_streaming(
 //!     &client, "/example.Counter/Sum", numbers, CallOption::default()))?;
 //! assert_eq!(sum.value, 55);
 //!
-//! // Live streams end before the server does.
+//! // Live streams have to end before the server can.
 //! drain.begin();
 //! block_on(server.shutdown())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -53,17 +52,22 @@
 //!
 //! | | |
 //! |---|---|
-//! | admission | what is [asked before a call](ServiceBuilder::admit) may refuse it before a message of it is read |
-//! | batching | of a burst, all messages but the last are marked as part of it, and the last leaves as soon as the stream is pending: throughput costs no latency |
-//! | fairness | of calls that share a completion queue, none keeps the others waiting for long, however fast it sends or receives; where many have a backlog, four send at a time, in turns of up to 256 messages or 10 ms |
-//! | back-pressure | a stream is polled only while the call has room for its next message |
-//! | departure | a handler is dropped as soon as its client cancels or its connection ends, even while it is idle |
-//! | ends | a handler's error is the call's status, its end is OK, and what it sent before is delivered first |
-//! | panics | INTERNAL for that call, nothing for the others |
-//! | draining | UNAVAILABLE for every running call and every new one; a handler may [say more](Call::when_drained) |
+//! | admission | An [admission](ServiceBuilder::admit) can refuse a call before any of its messages is read. |
+//! | batching | All messages of a burst but the last are sent with the buffer hint. The last one is sent as soon as the stream is pending, so batching adds no latency. |
+//! | fairness | A call does not delay the other calls of its completion queue for long, however fast it sends or receives. If many calls have a backlog, four send at the same time, in turns of up to 256 messages or 10 ms. |
+//! | back-pressure | A stream is polled only while the call has room for its next message. |
+//! | departure | A handler is dropped as soon as its client cancels or its connection ends, even while it is idle. |
+//! | ends | The error of a handler becomes the status of the call, and its end becomes OK. The messages before it are delivered first. |
+//! | statuses | A status is [shortened](Status#limits) if it is too long, so its code always arrives. |
+//! | panics | A handler that panics ends its own call with INTERNAL and no other call. |
+//! | draining | A [drain](Drain) ends every running call and every new call with UNAVAILABLE. A handler can [set another status](Call::when_drained). |
 //!
-//! Nothing here starts a thread except `futures-timer`'s one. Nothing may block: a handler that
-//! waits for a disk or a lock stalls every call of its completion queue.
+//! # Threads
+//!
+//! Handlers, admissions and observers run on the threads of the completion queues, which
+//! [`Queues::start`] starts. None of them may block: a handler that waits for a disk or a lock stops
+//! all calls of its queue. Timers run on the one thread of `futures-timer`. The adapters start no
+//! other threads.
 
 mod call;
 mod catch_panic;
@@ -80,6 +84,11 @@ mod service;
 mod status;
 mod text;
 
+/// The binding to the C core, in the version that these adapters use.
+pub use grpcio;
+/// The protobuf messages, in the version that these adapters use.
+pub use protobuf;
+
 pub use call::Call;
 pub use drain::{Drain, Draining};
 pub use observer::{Observer, Outcome, Silent};
@@ -88,3 +97,8 @@ pub use requests::Requests;
 pub use service::{BuildError, ServiceBuilder, MAX_MESSAGE_BYTES};
 pub use status::Status;
 pub use text::{escaped, is_escaped};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

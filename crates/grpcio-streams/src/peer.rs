@@ -1,8 +1,8 @@
-//! What the connection tells about the other side.
+//! What a connection says about the other side.
 
 use grpcio::RpcContext;
 
-/// Who is at the other end of a call's connection, as far as the connection tells.
+/// The other side of a call's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) address: String,
@@ -26,8 +26,8 @@ impl Peer {
     }
 }
 
-/// A property of a connection. The C core has several of one name, in the certificate's order
-/// (`ssl_utils.cc`, `grpc_ssl_peer_to_auth_context`).
+/// A property of a connection: its name and its value. The C core has several properties of the
+/// same name, in the order of the certificate (`ssl_utils.cc`, `grpc_ssl_peer_to_auth_context`).
 type Property<'a> = (&'a str, &'a [u8]);
 
 fn is_encrypted(properties: &[Property<'_>]) -> bool {
@@ -35,8 +35,8 @@ fn is_encrypted(properties: &[Property<'_>]) -> bool {
     properties.iter().any(|property| tls.contains(property))
 }
 
-/// The C core's own choice, its peer identity, is an empty text where a certificate has no name,
-/// and a fixed one where the name is of a kind that the core does not know.
+/// The C core chooses a name itself, its peer identity. That is an empty text for a certificate
+/// without a name, and a fixed text for a name of a kind that the core does not know.
 fn certificate_name(properties: &[Property<'_>]) -> Option<String> {
     let first = |kinds: &[&str]| {
         let mut named = properties.iter().filter(|(kind, _)| kinds.contains(kind));
@@ -48,7 +48,7 @@ fn certificate_name(properties: &[Property<'_>]) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The C core names peers as URIs: `ipv4:127.0.0.1:80`, `ipv6:%5B::1%5D:80`, `unix:/path`.
+/// Makes an address of the C core's URI for a peer: `ipv4:127.0.0.1:80`, `ipv6:%5B::1%5D:80`, `unix:/path`.
 fn readable(peer: &str) -> String {
     match peer.split_once(':') {
         Some(("ipv4" | "ipv6", address)) => address.replace("%5B", "[").replace("%5D", "]"),
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peers_are_shown_as_people_write_them() {
+    fn peers_are_shown_as_addresses() {
         for (uri, shown) in [
             ("ipv4:127.0.0.1:41234", "127.0.0.1:41234"),
             ("ipv6:%5B::1%5D:41234", "[::1]:41234"),

@@ -1,4 +1,4 @@
-//! The threads that everything runs on.
+//! The threads that serve calls.
 
 use std::fmt;
 use std::sync::mpsc::{channel, Receiver};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use grpcio::{EnvBuilder, Environment};
 use parking_lot::Mutex;
 
-/// Completion queues with one thread each, and a way to wait for the threads' end.
+/// Completion queues with one thread each, and a way to wait until the threads have ended.
 ///
-/// The binding does not wait for its threads, and a process that exits while they run tears the
-/// C core down under them.
+/// The binding does not wait for its threads. A process that exits while they run destroys the
+/// C core while they use it.
 pub struct Queues {
     env: Arc<Environment>,
     count: usize,
@@ -19,7 +19,8 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// Starts `count` completion queues, at least one; their threads are called `NAME-0` and up.
+    /// Starts `count` completion queues, at least one. Their threads are called `NAME-0`, `NAME-1`
+    /// and so on.
     ///
     /// # Panics
     ///
@@ -29,7 +30,7 @@ impl Queues {
         let (stops, stopping) = channel();
         let stops = Mutex::new(stops);
         let stop = move || {
-            // Nobody may be waiting.
+            // `stop` may not have been called.
             let _ = stops.lock().send(());
         };
         let builder = EnvBuilder::new().name_prefix(name).cq_count(count);
@@ -40,15 +41,17 @@ impl Queues {
         }
     }
 
-    /// What servers and channels are built on. The threads stop when its last clone is dropped.
+    /// The environment that servers and channels are built on. The threads stop when its last clone
+    /// is dropped.
     pub fn env(&self) -> Arc<Environment> {
         self.env.clone()
     }
 
-    /// Stops the threads and waits for them, at most `limit`; says whether all have stopped.
+    /// Stops the threads and waits for them, at most for `limit`. Returns whether all have stopped.
     ///
-    /// They do not stop while a server, a channel or a call holds on to the environment.
-    #[must_use = "whether the threads have stopped"]
+    /// They do not stop while a server, a channel or a call keeps the environment. Must not be called
+    /// on one of the threads: it would wait for itself until `limit` has passed.
+    #[must_use = "tells whether the threads have stopped"]
     pub fn stop(self, limit: Duration) -> bool {
         drop(self.env);
         let deadline = Instant::now() + limit;

@@ -1,4 +1,4 @@
-//! The messages of a client as a stream.
+//! The requests of a call as a stream.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use std::task::{ready, Context, Poll};
 
 use futures::stream::FusedStream;
 use futures::Stream;
-use grpcio::{MessageReader, RequestStream, RpcStatusCode};
+use grpcio::{MessageReader, RequestStream};
 use parking_lot::Mutex;
 use protobuf::Message;
 
@@ -19,21 +19,24 @@ use crate::status::Status;
 
 /// The messages that a client sends in one call, in order.
 ///
-/// It ends when the client half-closes. It fails once, and then ends, with
+/// The stream ends when the client half-closes. It fails once, and then ends, with
 ///
-/// - INTERNAL when a message cannot be parsed, which is the code that gRPC's
-///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) asks for;
-/// - RESOURCE_EXHAUSTED when a message is [too long](crate::ServiceBuilder::max_message_bytes);
-/// - CANCELLED when the client is known to have left in the middle.
+/// - INTERNAL if a message cannot be parsed, which is the code that gRPC's
+///   [table of statuses](https://grpc.github.io/grpc/core/md_doc_statuscodes.html) requires;
+/// - RESOURCE_EXHAUSTED if a message is [too long](crate::ServiceBuilder::max_message_bytes);
+/// - CANCELLED if the client is known to have left before the end.
 ///
-/// **An end is not yet a success.** The C core reports a stream that was cut as one that ended, and
-/// the end of the call a moment later: usually the handler is dropped then, but it may be quicker. So act message by message. Whether an upload was
-/// complete only [`Observer::ended`](crate::Observer::ended) knows: a client that is gone cannot
-/// be given a status.
+/// **The end of the stream does not mean that the client sent everything.** The C core reports a
+/// connection that was cut as the end of the stream, and reports the end of the call a moment
+/// later. Usually the handler is dropped then, but it may act on the end of the stream before.
+/// Therefore a handler should act on each message by itself. Only
+/// [`Observer::ended`](crate::Observer::ended) knows whether an upload was complete: a client that
+/// has left cannot be sent a status.
 ///
-/// Dropping it early is fine: the call goes on until the handler's answer has been sent.
+/// The stream may be dropped before its end. The call continues until the handler's response has
+/// been sent.
 pub struct Requests<T> {
-    /// None once dropped or ended, when the binding's stream is in `shared`.
+    /// None once the stream has ended or has been dropped. Then `shared` has the binding's stream.
     stream: Option<RequestStream<MessageReader>>,
     max_message_bytes: usize,
     pause: NetworkPause,
@@ -41,19 +44,19 @@ pub struct Requests<T> {
     message: PhantomData<fn() -> T>,
 }
 
-/// The part that the adapter keeps, and that outlives the handler.
+/// The part that the adapter keeps after the handler has been dropped.
 struct Shared {
     received: AtomicU64,
-    /// The binding cancels the call when its stream is dropped, and the status would be lost;
-    /// so a stream that the handler is done with waits here until the call is over.
+    /// The binding cancels the call when its stream is dropped, and the status would be lost.
+    /// Therefore the stream is kept here from its end until the call is over.
     done: Mutex<Option<RequestStream<MessageReader>>>,
 }
 
-/// What is left of a call's requests once the handler has them.
-pub(super) struct Received(Arc<Shared>);
+/// Counts the requests of a call while the handler has the stream.
+pub(crate) struct Received(Arc<Shared>);
 
 impl<T> Requests<T> {
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: RequestStream<MessageReader>,
         max_message_bytes: usize,
     ) -> (Self, Received) {
@@ -77,23 +80,23 @@ impl<T> Requests<T> {
 }
 
 impl Received {
-    /// How many messages the handler has taken.
-    pub(super) fn count(&self) -> u64 {
+    /// How many messages the handler has received.
+    pub(crate) fn count(&self) -> u64 {
         self.0.received.load(Ordering::Relaxed)
     }
 }
 
 impl<T: Message> Requests<T> {
-    /// The binding would parse a message of any length.
+    /// Parses a message, after a check of its length that the binding would not make.
     fn parse(&self, message: MessageReader) -> Result<T, Status> {
         let number = || self.shared.received.load(Ordering::Relaxed) + 1;
         let (bytes, limit) = (message.len(), self.max_message_bytes);
         if bytes > limit {
             let why = format!(
-                "message {} of the call has {bytes} bytes, and this server takes at most {limit}",
+                "message {} of the call has {bytes} bytes, and this server accepts at most {limit}",
                 number()
             );
-            return Err(Status::new(RpcStatusCode::RESOURCE_EXHAUSTED, why));
+            return Err(Status::resource_exhausted(why));
         }
         let message = parse(message).map_err(|e| {
             let why = format!("message {} of the call cannot be parsed: {e}", number());
@@ -105,7 +108,7 @@ impl<T: Message> Requests<T> {
 }
 
 impl<T: Message> Stream for Requests<T> {
-    /// A message, or why there are no more.
+    /// A message, or why there are no more messages.
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -1,12 +1,12 @@
-//! Text that a peer sent, made safe to show.
+//! Makes text from a peer safe to show.
 
 use std::fmt::{self, Display, Write};
 
-/// Shows `text` with its control characters escaped, so that what a peer sent cannot move the
-/// cursor of a terminal or forge a line of a log.
+/// Shows `text` with its control characters escaped, so that text from a peer can neither move the
+/// cursor of a terminal nor forge a line of a log.
 ///
-/// Escaped are the characters of Unicode's category Cc (line feed and ESC among them) and the
-/// marks that change the direction of what follows.
+/// It escapes the characters of Unicode's category Cc, such as line feed and ESC, and the marks
+/// that change the direction of the text after them.
 pub fn escaped(text: &str) -> impl Display + '_ {
     Escaped(text)
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn control_characters_are_escaped_and_text_is_not() {
+    fn control_characters_are_escaped_and_other_text_is_not() {
         let shown = escaped("a\n\u{1b}[31m\u{7f}\u{9b}\u{202e}ß 股票 \\n").to_string();
         assert_eq!(shown, "a\\n\\u{1b}[31m\\u{7f}\\u{9b}\\u{202e}ß 股票 \\n");
     }

@@ -1,7 +1,7 @@
 //! Calls all four kinds of method.
 //!
 //! The futures and streams of this module can be polled on any thread, without a runtime. They are
-//! fastest inside [`run`], on the thread of the client's completion queue. On another thread, each
+//! fastest inside [`run()`], on the thread of the client's completion queue. On another thread, each
 //! message has to wake that thread: a call of 16-byte messages was about 20 times slower so (two
 //! cores, Linux).
 

@@ -99,7 +99,8 @@ impl<T> Responses<T> {
     }
 
     pub(super) fn poll_metadata(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
-        if let (Some(receiver), false) = (&mut self.receiver, self.has_no_metadata) {
+        let receiver = self.receiver.as_mut().filter(|_| !self.has_no_metadata);
+        if let Some(receiver) = receiver {
             match ready!(receiver.poll_metadata(cx)) {
                 Ok(metadata) => return Poll::Ready(Ok(metadata)),
                 Err(_) => self.has_no_metadata = true,

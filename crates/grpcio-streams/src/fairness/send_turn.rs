@@ -112,7 +112,10 @@ impl SendTurn {
     /// Gives up the turn or the place in the line, because the call has nothing to send for now.
     pub(crate) fn pass(&mut self) {
         let state = std::mem::take(&mut self.state);
-        if let (Some(line), false) = (&self.line, matches!(state, State::None)) {
+        if matches!(state, State::None) {
+            return;
+        }
+        if let Some(line) = &self.line {
             let called = line.state().leave(&state);
             // The lock is released by now: a waker may run other code.
             called.into_iter().for_each(Waker::wake);

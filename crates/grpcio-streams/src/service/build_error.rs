@@ -6,9 +6,9 @@ use std::fmt;
 
 /// Why a [`ServiceBuilder`](crate::ServiceBuilder) cannot build its service.
 ///
-/// The binding accepts all of these without a word. A client would then see a call of a malformed
-/// path fail with UNIMPLEMENTED, and a path that is registered twice would be served by the handler
-/// that was added last.
+/// The binding accepts all of these silently. Clients that use the path of the proto file would
+/// then get UNIMPLEMENTED, and of two handlers with the same path, the one that was added last
+/// would serve all calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -42,9 +42,9 @@ pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// panics, UNAVAILABLE if the server drains.
 ///
 /// All four kinds of method are registered with the binding as bidirectional, which makes no
-/// difference on the wire. The binding gives a method with a single request one of 1,024 slots from
-/// the call's headers to its message, and clients that never send the message would use up the
-/// slots of all others.
+/// difference on the wire. A call that the binding knows to have a single request occupies one of
+/// its 1,024 slots from the headers of the call to that request, so clients that never send the
+/// request could keep all others out.
 pub struct ServiceBuilder {
     builder: grpcio::ServiceBuilder,
     paths: Vec<&'static str>,
