@@ -38,7 +38,6 @@ mod tls;
 mod tls_files;
 mod token_file;
 mod topic_limits;
-mod topic_model;
 mod topics;
 mod torn;
 mod vanished;
