@@ -13,5 +13,4 @@ mod lifecycle;
 mod limits;
 mod standard_services;
 mod support;
-mod topic_model;
 mod topics;

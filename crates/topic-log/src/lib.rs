@@ -33,6 +33,8 @@
 mod append;
 #[cfg(feature = "disk")]
 mod catch_panic;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "disk")]
 mod disk;
 mod error;

@@ -17,10 +17,13 @@ use crate::start_at::StartAt;
 pub trait Store: Send + Sync + 'static {
     /// The topic of this name. It is created if it does not exist.
     ///
+    /// The future is there for stores that have to ask another machine. The stores of this crate
+    /// resolve at once.
+    ///
     /// # Errors
     ///
     /// [`Error::Limit`] when there are too many topics, [`Error::Closed`].
-    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error>;
+    fn topic(&self, name: &Name) -> BoxFuture<'static, Result<Arc<dyn Topic>, Error>>;
 
     /// Ends all subscriptions with [`Error::Closed`] and accepts no more messages.
     ///

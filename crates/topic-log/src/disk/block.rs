@@ -1,10 +1,10 @@
-//! How messages lie on disk: in blocks of messages that were appended together.
+//! The blocks that messages are stored in. The messages of a block were appended together.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 8 | the checksum ([`checksum`]) |
-//! | 8 | when they were received, in nanoseconds since 1970 |
-//! | 4 | how many messages: n |
+//! | 8 | when the messages were received, in nanoseconds since 1970 |
+//! | 4 | the number of messages: n |
 //! | 4 n | the length of each text |
 //! | | the texts |
 //!
@@ -18,38 +18,40 @@ use super::checksum::{self, number, Damaged};
 use crate::message::Message;
 use crate::offset::Offset;
 
-/// What the keys of blocks begin with.
+/// The first byte of the keys of blocks.
 const BLOCK: u8 = b'b';
 
-/// A block is closed once it has so many bytes of text.
+/// A block that has this many bytes of text is full.
 const FULL: usize = 16 * 1024;
 
 const HEADER: usize = checksum::LENGTH + 8 + 4;
 
-/// Where a block lies: which topic's, from which offset on.
+/// Which block it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BlockKey {
+    /// The number of its topic.
     pub(super) topic: u64,
+    /// The offset of its first message.
     pub(super) first: Offset,
 }
 
-/// The messages of a block that were asked for.
+/// The messages of a block from some offset on.
 pub(super) struct Block {
+    /// When all of them were received.
     pub(super) time: SystemTime,
-    /// From the offset that was asked for on.
     pub(super) texts: VecDeque<Arc<str>>,
 }
 
 impl BlockKey {
-    /// In the order of the offsets.
-    pub(super) fn key(self) -> [u8; 17] {
+    /// The key as bytes, which are in the order of the offsets.
+    pub(super) fn encode(self) -> [u8; 17] {
         let mut key = [BLOCK; 17];
         key[1..9].copy_from_slice(&self.topic.to_be_bytes());
         key[9..].copy_from_slice(&self.first.to_be_bytes());
         key
     }
 
-    pub(super) fn of_key(key: &[u8]) -> Result<Self, Damaged> {
+    pub(super) fn decode(key: &[u8]) -> Result<Self, Damaged> {
         let Some((&BLOCK, mut rest)) = key.split_first() else {
             return Err(Damaged);
         };
@@ -60,7 +62,7 @@ impl BlockKey {
     }
 }
 
-/// `texts` in blocks, each with how many it has.
+/// Splits `texts` into blocks.
 pub(super) fn split(mut texts: &[Arc<str>]) -> impl Iterator<Item = &[Arc<str>]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
@@ -74,12 +76,13 @@ pub(super) fn split(mut texts: &[Arc<str>]) -> impl Iterator<Item = &[Arc<str>]>
     })
 }
 
-pub(super) fn encode(place: BlockKey, time: SystemTime, texts: &[Arc<str>]) -> Vec<u8> {
+pub(super) fn encode(key: BlockKey, time: SystemTime, texts: &[Arc<str>]) -> Vec<u8> {
     let bytes: usize = texts.iter().map(|text| 4 + text.len()).sum();
     let mut block = Vec::with_capacity(HEADER + bytes);
     block.extend_from_slice(&[0; checksum::LENGTH]);
     block.extend_from_slice(&nanos(time).to_be_bytes());
-    // Each counts at least four towards FULL, and a text is shorter than 4 GiB: gRPC's lengths are.
+    // Each text counts at least four bytes towards FULL, so that there are fewer than 2^32. A text
+    // is shorter than 4 GiB, as every message of gRPC is.
     block.extend_from_slice(&(texts.len() as u32).to_be_bytes());
     for text in texts {
         block.extend_from_slice(&(text.len() as u32).to_be_bytes());
@@ -87,17 +90,17 @@ pub(super) fn encode(place: BlockKey, time: SystemTime, texts: &[Arc<str>]) -> V
     for text in texts {
         block.extend_from_slice(text.as_bytes());
     }
-    checksum::write(&place.key(), block)
+    checksum::write(&key.encode(), block)
 }
 
 /// The messages of a block from `offset` on; none where the block ends before it.
-pub(super) fn decode(place: BlockKey, block: &[u8], offset: Offset) -> Result<Block, Damaged> {
-    let mut rest = checksum::verify(&place.key(), block)?;
+pub(super) fn decode(key: BlockKey, block: &[u8], offset: Offset) -> Result<Block, Damaged> {
+    let mut rest = checksum::verify(&key.encode(), block)?;
     let time = number(&mut rest)?;
     let (count, rest) = rest.split_first_chunk::<4>().ok_or(Damaged)?;
     let count = u32::from_be_bytes(*count) as usize;
     let (lengths, mut rest) = rest.split_at_checked(4 * count).ok_or(Damaged)?;
-    let skip = offset.saturating_sub(place.first);
+    let skip = offset.saturating_sub(key.first);
     let mut texts = VecDeque::with_capacity(count.saturating_sub(skip as usize));
     for (n, length) in (0_u64..).zip(lengths.as_chunks::<4>().0) {
         let length = u32::from_be_bytes(*length) as usize;
@@ -150,7 +153,7 @@ mod tests {
             assert_eq!(read.time, time);
             assert_eq!(Vec::from(read.texts), texts()[skip.min(4)..]);
         }
-        assert_eq!(BlockKey::of_key(&KEY.key()), Ok(KEY));
+        assert_eq!(BlockKey::decode(&KEY.encode()), Ok(KEY));
     }
 
     #[test]

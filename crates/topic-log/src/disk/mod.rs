@@ -58,6 +58,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
 pub use self::open_error::OpenError;
@@ -197,6 +198,30 @@ impl Disk {
         summary::list(dir)
     }
 
+    fn find_or_create(&self, name: &Name) -> Result<Arc<Entry>, Error> {
+        let mut topics = self.topics.lock();
+        if let Some(entry) = topics.find(name)? {
+            return Ok(entry);
+        }
+        let mut next = self.next.lock();
+        for entry in topics.make_room(&self.limits)? {
+            // Nothing is stored of a topic that never had a message.
+            if entry.tail().lock().bounds.next > 0 {
+                next.epoch += 1;
+                self.shared.hand_over(Work::Remove(entry, next.epoch));
+            }
+        }
+        let identity = Identity {
+            name: name.clone(),
+            epoch: Epoch(next.epoch),
+        };
+        let (producers, notifier) = (self.limits.producers, self.notifier.clone());
+        let entry = Arc::new(Entry::new(identity, next.id, producers, notifier));
+        next.id += 1;
+        topics.insert(name.clone(), entry.clone());
+        Ok(entry)
+    }
+
     /// Closes the engine, also for topics that are still held. Everything is durable by now, and so
     /// nothing is lost when the process ends before the engine has merged its files.
     fn close_engine(&self) {
@@ -224,29 +249,12 @@ fn run(writer: Writer, engine: &SharedEngine) {
 }
 
 impl Store for Disk {
-    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
-        let mut topics = self.topics.lock();
-        let handle = |entry| Arc::new(DiskTopic::new(entry, self.shared.clone()));
-        if let Some(entry) = topics.find(name)? {
-            return Ok(handle(entry));
-        }
-        let mut next = self.next.lock();
-        for entry in topics.make_room(&self.limits)? {
-            // Nothing is stored of a topic that never had a message.
-            if entry.tail().lock().bounds.next > 0 {
-                next.epoch += 1;
-                self.shared.hand_over(Work::Remove(entry, next.epoch));
-            }
-        }
-        let identity = Identity {
-            name: name.clone(),
-            epoch: Epoch(next.epoch),
-        };
-        let (producers, notifier) = (self.limits.producers, self.notifier.clone());
-        let entry = Arc::new(Entry::new(identity, next.id, producers, notifier));
-        next.id += 1;
-        topics.insert(name.clone(), entry.clone());
-        Ok(handle(entry))
+    fn topic(&self, name: &Name) -> BoxFuture<'static, Result<Arc<dyn Topic>, Error>> {
+        let topic = self.find_or_create(name).map(|entry| {
+            let topic = DiskTopic::new(entry, self.shared.clone());
+            Arc::new(topic) as Arc<dyn Topic>
+        });
+        future::ready(topic).boxed()
     }
 
     fn close(&self) {

@@ -1,4 +1,4 @@
-//! What is stored of topics and producers beside the messages. Numbers are big-endian and have
+//! What is stored of topics and producers besides the messages. Numbers are big-endian and have
 //! eight bytes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,36 +9,39 @@ use crate::name::{Name, ProducerName};
 use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::Known;
 
-/// What the keys of topics begin with.
+/// The first byte of the keys of topics.
 pub(super) const TOPIC: u8 = b't';
-/// What the keys of producers begin with.
+/// The first byte of the keys of producers.
 pub(super) const PRODUCER: u8 = b'p';
+/// The key of the epoch of new topics.
+pub(super) const EPOCH: &[u8] = b"s/epoch";
 
-/// Of a topic. Its key is [`TOPIC`] and the topic's id; its value is the checksum, the numbers in their
-/// order here, and the name.
+/// The record of a topic. Its key is [`TOPIC`] and the number of the topic. Its value is the
+/// checksum, the numbers in the order of these fields, and the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Topic {
     pub(super) epoch: Epoch,
-    /// What subscribers may have.
+    /// The offsets that subscribers can read.
     pub(super) bounds: Bounds,
-    /// The first message that is still stored, of blocks that retention has not reached the end of.
+    /// The first message that is still stored. It may be before the bounds: a block is removed once
+    /// the bounds have passed all of it.
     pub(super) stored_from: Offset,
-    /// What is kept, as [`Retention::bytes`](crate::Retention::bytes) counts it.
+    /// The bytes that the topic keeps, as [`Retention::bytes`](crate::Retention::bytes) counts them.
     pub(super) bytes: u64,
-    /// The next sequence numbers of all its producers together: shows that they and the topic are
-    /// stored as of one moment.
+    /// The sum of the next sequence numbers of its producers. Shows whether they and the topic were
+    /// written together.
     pub(super) sequenced: u64,
     /// When the last message was received.
     pub(super) latest_time: SystemTime,
     pub(super) name: Name,
 }
 
-/// Of a producer. Its key is [`PRODUCER`], the topic's id and the producer's name; its value the
-/// checksum and these.
+/// The record of a producer. Its key is [`PRODUCER`], the number of the topic, and the name of the
+/// producer. Its value is the checksum and these numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Producer {
     pub(super) known: Known,
-    /// Higher than that of any producer that was seen before.
+    /// Producers that published later have a higher number.
     pub(super) seen: u64,
 }
 
@@ -77,11 +80,12 @@ impl Topic {
         let id = number(&mut without_prefix(key)?)?;
         let Bounds { earliest, next } = record.bounds;
         let ordered = record.stored_from <= earliest && earliest <= next;
-        // Beyond that they were not counted up to.
+        // Nothing is ever counted up to more than that.
         let small = [id, next, record.bytes].iter().all(|n| *n < 1 << 62);
-        match ordered && small {
-            true => Ok((id, record)),
-            false => Err(Damaged),
+        if ordered && small {
+            Ok((id, record))
+        } else {
+            Err(Damaged)
         }
     }
 }
@@ -91,7 +95,7 @@ impl Producer {
         [&Self::prefix(topic), name.as_str().as_bytes()].concat()
     }
 
-    /// What the keys of all producers of a topic begin with.
+    /// The first bytes of the keys of all producers of a topic.
     pub(super) fn prefix(topic: u64) -> [u8; 9] {
         prefixed(PRODUCER, topic)
     }
@@ -114,13 +118,13 @@ impl Producer {
     }
 }
 
-/// The epoch of new topics.
-pub(super) fn encode_epoch(key: &[u8], epoch: u64) -> Vec<u8> {
-    encode(key, &[epoch], "")
+/// The value of [`EPOCH`].
+pub(super) fn encode_epoch(epoch: u64) -> Vec<u8> {
+    encode(EPOCH, &[epoch], "")
 }
 
-pub(super) fn epoch(key: &[u8], value: &[u8]) -> Result<u64, Damaged> {
-    number(&mut checksum::verify(key, value)?)
+pub(super) fn decode_epoch(value: &[u8]) -> Result<u64, Damaged> {
+    number(&mut checksum::verify(EPOCH, value)?)
 }
 
 fn prefixed(prefix: u8, id: u64) -> [u8; 9] {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
 use self::kept_bytes::KeptBytes;
@@ -67,10 +68,8 @@ impl Memory {
             topics,
         }
     }
-}
 
-impl Store for Memory {
-    fn topic(&self, name: &Name) -> Result<Arc<dyn Topic>, Error> {
+    fn find_or_create(&self, name: &Name) -> Result<Arc<MemoryTopic>, Error> {
         let mut topics = self.topics.lock();
         if let Some(topic) = topics.registry.find(name)? {
             return Ok(topic);
@@ -90,6 +89,13 @@ impl Store for Memory {
         ));
         topics.registry.insert(name.clone(), topic.clone());
         Ok(topic)
+    }
+}
+
+impl Store for Memory {
+    fn topic(&self, name: &Name) -> BoxFuture<'static, Result<Arc<dyn Topic>, Error>> {
+        let topic = self.find_or_create(name);
+        future::ready(topic.map(|topic| topic as Arc<dyn Topic>)).boxed()
     }
 
     fn close(&self) {

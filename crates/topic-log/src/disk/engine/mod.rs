@@ -1,29 +1,33 @@
-//! The storage engine: nothing else knows which it is.
+//! The storage engine. Nothing else knows which one it is.
 //!
-//! It is fjall, a log-structured merge tree behind one journal; `docs/storage.md` says why.
+//! It is fjall, a log-structured merge tree with one journal. `docs/storage.md` in the repository
+//! says why.
 //!
-//! Everything is in one of its trees, so that what is committed together stays together even where
-//! the journal is cut. The first byte of a key says what it is of: a block of messages, a topic, a
+//! Everything is in one tree, so that what is committed together stays together even where the
+//! journal is cut. The first byte of a key says what it belongs to: a block of messages, a topic, a
 //! producer, or the store.
 
 mod batch;
+mod blocks;
+mod faults;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use self::batch::Batch;
-use super::block::{self, nanos, BlockKey};
+use self::faults::{damaged, guarded};
+use super::block::nanos;
 use super::checksum::Damaged;
 use super::failure::Failure;
 use super::journal::cut_last_batch;
 use super::snapshot::snapshot;
 use super::{manifest, record};
-use crate::catch_panic::catch_panic;
 use crate::message::Message;
 use crate::name::ProducerName;
 use crate::offset::{Bounds, Offset};
@@ -31,26 +35,18 @@ use crate::offset::{Bounds, Offset};
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A read takes so much, or a little more, counted as retention counts.
-const READ_BYTES: u64 = 64 * 1024;
-
-/// So much is in memory before it is written to a file of its own, besides the journal.
+/// What is written is in memory up to this size, besides in the journal, before it is written to a
+/// file of its own.
 const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Threads that write these files and merge them.
 const WORKERS: usize = 2;
 
-/// How long merging files may take to end once they are closed.
+/// How long the engine may take to finish merging files once it is closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(15);
 
-/// How often it is looked whether the engine has merged enough of its tables.
+/// The pause between two looks at whether the engine has merged enough of its tables.
 const WAIT: Duration = Duration::from_millis(2);
-
-/// The key of the epoch of new topics.
-const EPOCH: &[u8] = b"s/epoch";
-
-/// A key that is written only to have something to write.
-const RECLAIMED: &[u8] = b"s/reclaimed";
 
 pub(super) struct Engine {
     database: Database,
@@ -58,7 +54,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Makes an engine's files in an empty folder.
+    /// Creates the files of an engine in an empty folder.
     pub(super) fn create(store: &Path) -> Result<(), Failure> {
         guarded(|| {
             let engine = Self::opened(store)?;
@@ -69,7 +65,7 @@ impl Engine {
         })
     }
 
-    /// Opens an engine's files, and mends what a crash has left.
+    /// Opens the files of an engine, and mends what a crash has left.
     pub(super) fn open(store: &Path) -> Result<Self, Failure> {
         guarded(|| {
             manifest::check(store)?;
@@ -80,8 +76,8 @@ impl Engine {
         })
     }
 
-    /// Opens files whose journal fjall does not: where that is because of its last batch, a power
-    /// failure has torn it, and nobody was told of it.
+    /// Opens files whose journal fjall refuses. If that is only because of the last batch, a power
+    /// failure has torn it before anything in it was acknowledged.
     fn without_torn_batch(store: &Path, why: &dyn fmt::Debug) -> Result<Self, Failure> {
         let tried = snapshot(store)?;
         cut_last_batch(tried.path())?;
@@ -97,7 +93,7 @@ impl Engine {
         Ok(Self::opened(store)?)
     }
 
-    /// The same, once this process is done with the files.
+    /// The same as [`open`](Self::open). Waits until this process no longer uses the files.
     pub(super) fn open_when_closed(store: &Path) -> Result<Self, Failure> {
         let started = Instant::now();
         loop {
@@ -108,7 +104,7 @@ impl Engine {
         }
     }
 
-    /// Has `look` look at a copy of an engine's files, which stay what they are.
+    /// Runs `look` with a copy of the files of an engine, which do not change.
     pub(super) fn look_at<T>(
         store: &Path,
         look: impl FnOnce(&Self) -> Result<T, Failure>,
@@ -129,7 +125,7 @@ impl Engine {
     fn opened(store: &Path) -> fjall::Result<Self> {
         let database = Database::builder(store)
             .cache_size(CACHE_BYTES)
-            // The least that there can be: what is behind it is read again when it is opened.
+            // The smallest size that is possible: all of it is read again on opening.
             .max_journaling_size(64 * 1024 * 1024)
             // Publishers would wait for it.
             .journal_compression(CompressionType::None)
@@ -146,6 +142,7 @@ impl Engine {
         Ok(Self { database, tree })
     }
 
+    /// All topics, by their numbers.
     pub(super) fn topics(&self) -> Result<Vec<(u64, record::Topic)>, Failure> {
         let topics = self.tree.prefix([record::TOPIC]).map(|entry| {
             let (key, value) = entry.into_inner()?;
@@ -154,6 +151,7 @@ impl Engine {
         guarded(|| topics.collect())
     }
 
+    /// The producers of all topics.
     pub(super) fn producers(&self) -> Result<Vec<(u64, ProducerName, record::Producer)>, Failure> {
         let producers = self.tree.prefix([record::PRODUCER]).map(|entry| {
             let (key, value) = entry.into_inner()?;
@@ -165,69 +163,25 @@ impl Engine {
     /// The epoch of new topics.
     pub(super) fn epoch(&self) -> Result<u64, Failure> {
         guarded(|| {
-            let value = self.tree.get(EPOCH)?.ok_or_else(|| damaged("the epoch"))?;
-            record::epoch(EPOCH, &value).map_err(|Damaged| damaged("the epoch"))
+            let value = self.tree.get(record::EPOCH)?;
+            let value = value.ok_or_else(|| damaged("the epoch"))?;
+            record::decode_epoch(&value).map_err(|Damaged| damaged("the epoch"))
         })
     }
 
-    /// Messages of a topic from `offset` on, at least one: `next` is behind it.
+    /// Messages of a topic from `offset` on, at least one. `next` is the offset behind the last.
     pub(super) fn read(
         &self,
         topic: u64,
         offset: Offset,
         next: Offset,
     ) -> Result<VecDeque<Message>, Failure> {
-        guarded(|| {
-            let mut messages = VecDeque::new();
-            let mut bytes = 0;
-            let mut expected = offset;
-            let missing = |offset| Failure::Damaged(format!("no message is at offset {offset}"));
-            for block in self.blocks_from(topic, offset, next)? {
-                let block = block.and_then(|(place, value)| {
-                    if place.first > expected {
-                        return Err(missing(expected));
-                    }
-                    let what = || damaged(&format!("the block at offset {}", place.first));
-                    block::decode(place, &value, offset).map_err(|Damaged| what())
-                });
-                match block {
-                    Ok(block) => {
-                        let before = messages.len();
-                        messages.extend(block.messages());
-                        expected = offset + messages.len() as u64;
-                        let read = messages.range(before..);
-                        bytes += read.map(|m| Message::retained_bytes(&m.data)).sum::<u64>();
-                    }
-                    // What is before it can be told; who reads on is told of it.
-                    Err(_) if !messages.is_empty() => break,
-                    Err(why) => return Err(why),
-                }
-                if bytes >= READ_BYTES {
-                    break;
-                }
-            }
-            // Another thread may have written more than `next` says.
-            messages.truncate(usize::try_from(next - offset).unwrap_or(usize::MAX));
-            match messages.is_empty() {
-                true => Err(missing(offset)),
-                false => Ok(messages),
-            }
-        })
+        blocks::read(&self.tree, topic, offset, next)
     }
 
-    /// Where the last block of a topic ends, if there is one.
+    /// The offset behind the last block of a topic. `None` if it has no block.
     pub(super) fn end(&self, topic: u64) -> Result<Option<Offset>, Failure> {
-        guarded(|| {
-            let mut blocks = self.tree.range(key(topic, 0)..=key(topic, Offset::MAX));
-            let Some(last) = blocks.next_back() else {
-                return Ok(None);
-            };
-            let (key, value) = last.into_inner()?;
-            let place = place_of(&key)?;
-            let block = block::decode(place, &value, place.first);
-            let block = block.map_err(|Damaged| damaged("the last block of a topic"))?;
-            Ok(Some(place.first + block.texts.len() as u64))
-        })
+        blocks::end(&self.tree, topic)
     }
 
     /// The offset of the first message that was received at `time` or later.
@@ -237,62 +191,18 @@ impl Engine {
         time: SystemTime,
         bounds: Bounds,
     ) -> Result<Offset, Failure> {
-        let Bounds { earliest, next } = bounds;
-        // Whatever is before `low` is older, and whatever is from `high` on is not.
-        let (mut low, mut high) = (earliest, next);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let (place, block) = guarded(|| {
-                let mut blocks = self.blocks_from(topic, middle, next)?;
-                let block = blocks.next().ok_or_else(|| damaged("a block"))?;
-                let (place, value) = block?;
-                let block = block::decode(place, &value, place.first);
-                Ok((place, block.map_err(|Damaged| damaged("a block"))?))
-            })?;
-            // All messages of a block came at one time.
-            match block.time < time {
-                true => low = place.first + block.texts.len() as u64,
-                // Blocks before it may have gone since.
-                false => high = place.first.min(middle),
-            }
-        }
-        Ok(low.clamp(earliest, next))
+        blocks::since(&self.tree, topic, time, bounds)
     }
 
-    /// The blocks that have messages from `offset` on and before `next`.
-    fn blocks_from(
-        &self,
-        topic: u64,
-        offset: Offset,
-        next: Offset,
-    ) -> Result<impl Iterator<Item = Result<(BlockKey, fjall::Slice), Failure>>, Failure> {
-        let wanted = key(topic, offset);
-        // Looking for a block that begins there costs less than looking backwards.
-        let first = match self.tree.contains_key(wanted)? {
-            true => wanted,
-            false => match self.tree.range(key(topic, 0)..=wanted).next_back() {
-                Some(entry) => place_of(&entry.key()?)?.key(),
-                None => wanted,
-            },
-        };
-        Ok(self.tree.range(first..key(topic, next)).map(|entry| {
-            let (key, value) = entry.into_inner()?;
-            Ok((place_of(&key)?, value))
-        }))
-    }
-
+    /// An empty batch.
     pub(super) fn batch(&self) -> Batch<'_> {
-        Batch {
-            engine: self,
-            // Nothing stays in this process.
-            batch: self.database.batch().durability(Some(PersistMode::Buffer)),
-        }
+        Batch::new(&self.database, &self.tree)
     }
 
-    /// Hands a batch over to the operating system. It may be read from then on.
+    /// Hands a batch to the operating system. It can be read from then on.
     pub(super) fn commit(&self, batch: Batch<'_>) -> Result<(), Failure> {
         self.wait_for_room()?;
-        guarded(|| Ok(batch.batch.commit()?))
+        guarded(|| Ok(batch.commit()?))
     }
 
     /// Returns once everything that was committed is on the disk.
@@ -300,7 +210,7 @@ impl Engine {
         guarded(|| Ok(self.database.persist(PersistMode::SyncData)?))
     }
 
-    /// Writes what is only in the journal into a file of its own.
+    /// Writes what is only in the journal and in memory to a file of its own.
     fn write_anew(&self) -> Result<(), Failure> {
         guarded(|| Ok(self.tree.rotate_memtable()?))?;
         self.wait_until(|| self.tree.sealed_memtable_count() == 0)?;
@@ -308,66 +218,36 @@ impl Engine {
     }
 
     /// Gives back the space of what has been removed. Takes as long as writing everything that is
-    /// kept, and the engine merges nothing else meanwhile.
+    /// kept. The engine merges nothing else meanwhile.
     pub(super) fn reclaim(&self) -> Result<(), Failure> {
         self.write_anew()?;
         guarded(|| Ok(self.tree.major_compact()?))?;
-        // The engine removes files that it has merged only when it has another one to write.
+        // The engine removes the files that it has merged only when it has another one to write.
         let mut batch = self.batch();
-        batch.batch.insert(&self.tree, RECLAIMED, b"");
+        batch.mark();
         self.commit(batch)?;
         self.write_anew()
     }
 
-    /// The engine makes a commit wait when its tables are too many, and would wait for ever once
-    /// the threads that merge them have failed.
+    /// Waits while the engine has too many tables. It would make a commit wait itself, and forever
+    /// once the threads that merge them have failed.
     fn wait_for_room(&self) -> Result<(), Failure> {
         self.wait_until(|| self.tree.sealed_memtable_count() < 3 && self.tree.l0_table_count() < 16)
     }
 
     fn wait_until(&self, done: impl Fn() -> bool) -> Result<(), Failure> {
         while !done() {
-            // Fails once one of its threads has.
+            // Fails once one of the engine's threads has failed.
             guarded(|| Ok(self.database.persist(PersistMode::Buffer)?))?;
-            std::thread::sleep(WAIT);
+            thread::sleep(WAIT);
         }
         Ok(())
     }
 }
 
-/// What the engine does, its panics contained: a damaged file can cause one.
-fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_panic(f)
-        .unwrap_or_else(|why| Err(Failure::Damaged(format!("the engine panicked: {why}"))))
-}
-
-/// The key of a block of this topic that begins at `first`.
-fn key(topic: u64, first: Offset) -> [u8; 17] {
-    BlockKey { topic, first }.key()
-}
-
-fn place_of(key: &[u8]) -> Result<BlockKey, Failure> {
-    BlockKey::of_key(key).map_err(|Damaged| damaged("a key"))
-}
-
-/// Other than that of any folder that was made before.
+/// An epoch that no folder has used that was created before.
 fn first_epoch() -> u64 {
     nanos(SystemTime::now())
-}
-
-fn damaged(what: &str) -> Failure {
-    Failure::Damaged(format!("{what} is not what was written"))
-}
-
-impl From<fjall::Error> for Failure {
-    fn from(e: fjall::Error) -> Self {
-        match e {
-            fjall::Error::Io(e) | fjall::Error::Storage(fjall::LsmError::Io(e)) => e.into(),
-            fjall::Error::Poisoned => Self::Unusable("an earlier write has failed".to_owned()),
-            fjall::Error::Locked => Self::StillOpen,
-            e => Self::Damaged(e.to_string()),
-        }
-    }
 }
 
 impl fmt::Debug for Engine {
