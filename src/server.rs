@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use grpcio_serve::Server;
-use topic_log::{Disk, Durability, Limits as StoreLimits, Memory, OpenError, Retention, Store};
+use topic_log::{Disk, Durability, Memory, OpenError, Retention, Store, StoreLimits};
 
 use crate::service::{self, Greeter};
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::service::PUT_STREAM;
+use greeter_stream::protocol::PUT_STREAM;
 use protobuf::Message;
 use testkit::http2::{flag, frame, Connection, WINDOW};
 use testkit::numbered::Numbered;

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use greeter_stream::service::{ALL_STREAM, GET_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM};
 use grpcio::RpcStatusCode;
 use hdrhistogram::Histogram;
 use testkit::http2::{Connection, Event, WINDOW};

@@ -21,8 +21,8 @@ use std::{env, thread};
 use clap::{Parser, ValueEnum};
 use futures::{channel::oneshot, stream};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::server::{Config, Server};
-use greeter_stream::service::PUT_STREAM;
+use greeter_stream::protocol::PUT_STREAM;
+use greeter_stream::server::{self, Config};
 use grpcio::{CallOption, ChannelBuilder, MetadataBuilder};
 use grpcio_streams::{client, Queues, Status};
 use testkit::median::Median;
@@ -209,18 +209,16 @@ fn serve(hub: Hub) {
     };
     match hub {
         Hub::Ours => {
-            let config = Config {
-                listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-                ..Config::default()
-            };
-            let server = Server::start(&config).expect("the server starts");
+            let mut config = Config::default();
+            config.serve.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+            let server = server::start(&config).expect("the server starts");
             say(server.addresses()[0]);
             thread::spawn(until_the_end);
             server.run_until(async {
                 let _ = stopped.await;
             });
         }
-        Hub::Naive => naive::serve(Config::default().threads, say, until_the_end),
+        Hub::Naive => naive::serve(Config::default().serve.threads, say, until_the_end),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use greeter_stream::service::GET_STREAM;
+use greeter_stream::protocol::GET_STREAM;
 use parking_lot::{Condvar, Mutex};
 use testkit::http2::{Connection, Event, WINDOW};
 use testkit::numbered::{Numbered, Seen, DIGITS};

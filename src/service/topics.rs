@@ -107,9 +107,7 @@ impl Topics {
 }
 
 async fn topic(store: &dyn Store, name: &Name) -> Result<Arc<dyn Topic>, Status> {
-    future::ready(store.topic(name))
-        .await
-        .map_err(|e| status_of(&e))
+    store.topic(name).await.map_err(|e| status_of(&e))
 }
 
 /// A cursor of the topic. The call's response metadata say where it starts, and a drain says where

@@ -21,7 +21,9 @@ pub struct Served {
 pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> Served {
     let queues = Queues::start("served", threads);
     let drain = Drain::new();
-    let service = add(ServiceBuilder::new(&drain)).build();
+    let service = add(ServiceBuilder::new(&drain))
+        .build()
+        .expect("good paths");
     let (server, port) = listen(&queues, service);
     Served {
         address: format!("127.0.0.1:{port}"),

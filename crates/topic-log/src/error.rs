@@ -73,7 +73,7 @@ pub enum Error {
         /// The number that was sent.
         got: u64,
     },
-    /// One of the store's [`Limits`](crate::Limits) is reached.
+    /// One of the store's [`StoreLimits`](crate::StoreLimits) is reached.
     #[error("the store's limit of {limit} {of} is reached: raise it, or make room")]
     Limit {
         /// What is limited: `topics` or `bytes in all topics`.

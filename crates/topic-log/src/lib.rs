@@ -57,7 +57,7 @@ pub use append::{Appended, Sequence};
 #[cfg(feature = "disk")]
 pub use disk::{Disk, Durability, OpenError, TopicSummary};
 pub use error::Error;
-pub use limits::Limits;
+pub use limits::StoreLimits;
 pub use memory::Memory;
 pub use message::{Message, MESSAGE_OVERHEAD};
 pub use name::{Name, NameError, ProducerName};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How much all topics of a store may keep together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct StoreLimits {
     /// The largest number of topics.
     pub topics: usize,
     /// The largest number of bytes that all topics keep, counted as in
@@ -18,7 +18,7 @@ pub struct Limits {
     pub idle: Duration,
 }
 
-impl Default for Limits {
+impl Default for StoreLimits {
     /// 10,000 topics, 1 GiB, 1,000 producers in each topic, 10 seconds.
     fn default() -> Self {
         Self {

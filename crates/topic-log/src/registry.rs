@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::name::Name;
 use crate::tail::HasTail;
 
@@ -57,7 +57,7 @@ impl<T: HasTail> Registry<T> {
     /// # Errors
     ///
     /// [`Error::Limit`] when there is no room.
-    pub(crate) fn make_room(&mut self, limits: &Limits) -> Result<Vec<Arc<T>>, Error> {
+    pub(crate) fn make_room(&mut self, limits: &StoreLimits) -> Result<Vec<Arc<T>>, Error> {
         let count = self.by_name.len();
         let at_limit = count >= limits.topics && self.swept.elapsed() >= SWEEP_EVERY;
         let dropped = if count >= self.sweep_at || at_limit {

@@ -8,7 +8,7 @@ use clap::Args;
 use humantime::parse_duration as time;
 
 use crate::server::{Data, Topics};
-use topic_log::{Durability, Limits as StoreLimits, Retention};
+use topic_log::{Durability, Retention, StoreLimits};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Topics")]

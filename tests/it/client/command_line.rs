@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use futures::stream;
 use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::service::GET_STREAM;
+use greeter_stream::protocol::GET_STREAM;
 use testkit::folder::Folder;
 use testkit::ports;
 use testkit::process::{command, run, text, Process, Signal};

@@ -13,7 +13,7 @@ use testkit::process::{run, text};
 use testkit::server::Server;
 use testkit::wait::{next, soon, PATIENCE};
 use testkit::{balancer, dns};
-use topic_log::From;
+use topic_log::StartAt;
 
 use crate::support::program::client as program;
 use crate::support::{client_with, server, topic};
@@ -117,7 +117,7 @@ fn topics_go_on_at_the_next_server_and_say_what_is_lost() {
     let mut messages = client.subscribe(
         topic("t"),
         SubscribeOptions {
-            from: From::Earliest,
+            start: StartAt::Earliest,
             ..SubscribeOptions::default()
         },
     );

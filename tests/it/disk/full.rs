@@ -14,7 +14,7 @@ use testkit::exclusive::whole_machine;
 use testkit::folder::Folder;
 use testkit::helper;
 use testkit::wait::PATIENCE;
-use topic_log::From;
+use topic_log::StartAt;
 
 use crate::support::account::{Account, TOPIC};
 use crate::support::durable::{Durable, KEEP_ALL};
@@ -66,7 +66,7 @@ fn fails_and_works_again(
         }
         // Messages in memory can still be read, by old and by new subscribers.
         account.until_followed(account.ledger.total());
-        assert!(account.read(From::Last(100)).len() >= 100);
+        assert!(account.read(StartAt::Last(100)).len() >= 100);
 
         mend(server);
         let begun = Instant::now();
@@ -91,7 +91,7 @@ fn fails_and_works_again(
         drop(over);
         patient.join().expect("no panic");
 
-        let there = account.read(From::Earliest);
+        let there = account.read(StartAt::Earliest);
         account.ledger.check(TOPIC, &there);
         account.until_followed(there.len() as u64);
         let log = server.server().log.so_far();
@@ -101,7 +101,7 @@ fn fails_and_works_again(
         server.kill();
         assert_eq!(follower.join().expect("no panic"), there);
         server.start_again();
-        assert_eq!(account.read(From::Earliest), there);
+        assert_eq!(account.read(StartAt::Earliest), there);
         account.publish("after", 10).expect("it works");
     });
 }
@@ -170,7 +170,9 @@ fn a_disk_that_is_full_at_the_start() {
     for left in [0, 64 * 1024] {
         fill(&ballast, left);
         match server::try_start(&server.address, &["--data", &data], "warn") {
-            Ok(_server) => account.ledger.check(TOPIC, &account.read(From::Earliest)),
+            Ok(_server) => account
+                .ledger
+                .check(TOPIC, &account.read(StartAt::Earliest)),
             Err(refusal) => {
                 let said = refusal.said.join("\n");
                 println!("{said}");
@@ -184,7 +186,9 @@ fn a_disk_that_is_full_at_the_start() {
     }
     fs::remove_file(&ballast).expect("removed");
     server.start_again();
-    account.ledger.check(TOPIC, &account.read(From::Earliest));
+    account
+        .ledger
+        .check(TOPIC, &account.read(StartAt::Earliest));
     account.publish("after", 10).expect("it works");
 }
 

@@ -14,7 +14,7 @@ use testkit::helper;
 use testkit::ledger::{Acknowledged, Id};
 use testkit::process::{run_within, text};
 use testkit::wait::PATIENCE;
-use topic_log::From;
+use topic_log::StartAt;
 
 use crate::support::account::{Account, TOPIC};
 use crate::support::durable::{Durable, KEEP_ALL};
@@ -127,7 +127,7 @@ fn synced_always() {
         let (seen, _) = live_and_die(&disk, &mut server, account, cut, Duration::ZERO);
         disk.restore_power();
         server.start_again();
-        let there = account.read(From::Earliest);
+        let there = account.read(StartAt::Earliest);
         account.ledger.check(TOPIC, &there);
         assert!(
             there.starts_with(&seen),
@@ -163,7 +163,7 @@ fn synced_in_time() {
         let (_, acknowledged) = live_and_die(&disk, &mut server, account, cut, before);
         disk.restore_power();
         server.start_again();
-        let there = account.read(From::Earliest);
+        let there = account.read(StartAt::Earliest);
         account.ledger.check_against(TOPIC, &there, &acknowledged);
         let missing = account.ledger.missing(TOPIC, &there);
         lost += missing;

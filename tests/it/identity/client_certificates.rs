@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use futures::{SinkExt, StreamExt, TryStreamExt};
-use greeter_stream::client::{Client, Config, Tls, Token};
+use greeter_stream::client::{Client, ClientTls, Config, Token};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
 use testkit::certificates::{for_servers_only, Certificate, Wanted};
@@ -124,7 +124,7 @@ fn a_certificate_names_its_client() {
 
     let client = |address: &str, wanted: &Certificate, token: Option<&str>| -> Client {
         let (certificate, key) = folder.write_pair("client", wanted);
-        let tls = Tls::new().ca(Path::new(&ca_path)).expect("a CA");
+        let tls = ClientTls::new().ca(Path::new(&ca_path)).expect("a CA");
         let tls = tls.certificate(Path::new(&certificate), Path::new(&key));
         client_with(Config {
             servers: vec![address.to_owned()],

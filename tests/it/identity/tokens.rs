@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures::StreamExt;
-use greeter_stream::client::{Config, Tls, Token};
+use greeter_stream::client::{ClientTls, Config, Token};
 use grpcio_streams::Status;
 use testkit::certificates::{Certificate, Wanted};
 use testkit::folder::Folder;
@@ -209,7 +209,7 @@ fn elsewhere() {
     let secured = server::start_at(&address, &[&args[..], &tls].concat());
     let ann = client_with(Config {
         servers: vec![secured.address.clone()],
-        tls: Some(Tls::new().ca(Path::new(&ca)).expect("a CA")),
+        tls: Some(ClientTls::new().ca(Path::new(&ca)).expect("a CA")),
         token: Some(Token::new("secret-of-ann").expect("a token")),
         ..Config::default()
     });

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use futures::{future, stream, SinkExt, StreamExt};
 use greeter_stream::client::{Client, Config, PublishOptions};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::service::{ALL_STREAM, GET_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM};
 use grpcio_streams::{client as calls, Status};
 use testkit::environment::number;
 use testkit::exclusive::whole_machine;
@@ -102,7 +102,7 @@ fn publish(message: &str, client: &Client) -> Option<Epoch> {
     };
     let mut publisher = client.publish(topic("t"), options);
     soon("published", publisher.send(message.to_owned())).ok()?;
-    publisher.published().map(|published| published.epoch)
+    publisher.receipt().map(|published| published.epoch)
 }
 
 /// Follows the topic from its first message; the status of the call, and how many messages came before.

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use futures::{future, stream, SinkExt, StreamExt, TryStreamExt};
 use futures_timer::Delay;
-use greeter_stream::client::{Client, Config, JoinOptions, PublishOptions, SubscribeOptions, Tls};
-use greeter_stream::service::GET_STREAM;
+use greeter_stream::client::{
+    Client, ClientTls, Config, JoinOptions, PublishOptions, SubscribeOptions,
+};
+use greeter_stream::protocol::GET_STREAM;
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
 use testkit::certificates::Certificate;
@@ -23,7 +25,7 @@ use testkit::relay::Relay;
 use testkit::server::Server;
 use testkit::usage;
 use testkit::wait::{pause, soon, PATIENCE};
-use topic_log::From;
+use topic_log::StartAt;
 
 use crate::support;
 use crate::support::program::client as program;
@@ -108,7 +110,7 @@ struct Site {
     address: String,
     /// A relay to the server, which is cut now and then.
     relay: Relay,
-    tls: Option<Tls>,
+    tls: Option<ClientTls>,
     /// The flags that make `greeter-client` speak TLS.
     flags: Vec<String>,
 }
@@ -216,7 +218,7 @@ impl Site {
     /// Reads them to the last. Each must come once and in order.
     fn follow(&self, done: &Done, read: &AtomicU64, published: &AtomicU64) {
         let options = SubscribeOptions {
-            from: From::Earliest,
+            start: StartAt::Earliest,
             ..SubscribeOptions::default()
         };
         let mut messages = self.cut_at_times().subscribe(topic("ticker"), options);
@@ -312,7 +314,7 @@ impl Site {
             count(&done.kills);
         }
         let options = SubscribeOptions {
-            from: From::Earliest,
+            start: StartAt::Earliest,
             follow: false,
             ..SubscribeOptions::default()
         };

@@ -11,13 +11,13 @@ use futures::future::{self, select, Either};
 use futures::{SinkExt, StreamExt};
 use futures_timer::Delay;
 use greeter_stream::client::{Client, PublishOptions, SubscribeOptions};
-use greeter_stream::service::ALL_STREAM;
+use greeter_stream::protocol::ALL_STREAM;
 use grpcio::RpcStatusCode;
 use testkit::http2::{code, connect, frame};
 use testkit::process::command;
 use testkit::server::Server;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::From;
+use topic_log::StartAt;
 
 use crate::support::server::{self, SERVER};
 use crate::support::{client, topic};
@@ -155,7 +155,7 @@ fn an_old_connection_ends_and_a_subscriber_goes_on_elsewhere() {
     let lost = Arc::new(AtomicUsize::new(0));
     let count = lost.clone();
     let options = SubscribeOptions {
-        from: From::Earliest,
+        start: StartAt::Earliest,
         notice: Box::new(move |_, _| {
             count.fetch_add(1, Ordering::SeqCst);
         }),

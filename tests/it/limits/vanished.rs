@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use greeter_stream::client::Config;
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::service::{ALL_STREAM, GET_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM};
 use grpcio::RpcStatusCode;
 use grpcio_streams::client as calls;
 use testkit::http2::connect;

@@ -3,16 +3,16 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use futures::StreamExt;
-use greeter_stream::generated::grpc_channelz_v1::address::TcpIpAddress;
-use greeter_stream::generated::grpc_channelz_v1::channel_connectivity_state::State;
-use greeter_stream::generated::grpc_channelz_v1::{
+use greeter_stream::server::Config;
+use grpcio::{ChannelBuilder, RpcStatusCode};
+use grpcio_serve::generated::grpc_channelz_v1::address::TcpIpAddress;
+use grpcio_serve::generated::grpc_channelz_v1::channel_connectivity_state::State;
+use grpcio_serve::generated::grpc_channelz_v1::{
     Address, Channel, GetChannelRequest, GetChannelResponse, GetServerRequest, GetServerResponse,
     GetServerSocketsRequest, GetServerSocketsResponse, GetServersRequest, GetServersResponse,
     GetSocketRequest, GetSocketResponse, GetSubchannelRequest, GetSubchannelResponse,
     GetTopChannelsRequest, GetTopChannelsResponse, Socket,
 };
-use greeter_stream::server::{Config, Server as Here};
-use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{Queues, Status};
 use protobuf::well_known_types::timestamp::Timestamp;
 use protobuf::Message;
@@ -163,13 +163,11 @@ fn connections_come_in_pages() {
 }
 
 /// A server in this process, whose channelz also knows the channels of its clients.
-fn here() -> Here {
-    let config = Config {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-        channelz: true,
-        ..Config::default()
-    };
-    Here::start(&config).expect("starts")
+fn here() -> grpcio_serve::Server {
+    let mut config = Config::default();
+    config.serve.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    config.serve.channelz = true;
+    greeter_stream::server::start(&config).expect("starts")
 }
 
 /// All channels of this process, read in pages of at most `most`. Those of other tests are among them.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
-use greeter_stream::generated::grpc_health_v1::health_check_response::ServingStatus;
-use greeter_stream::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
 use grpcio::{CallOption, RpcStatusCode};
+use grpcio_serve::generated::grpc_health_v1::health_check_response::ServingStatus;
+use grpcio_serve::generated::grpc_health_v1::{HealthCheckRequest, HealthCheckResponse};
 use grpcio_streams::client::{server_streaming, Responses};
 use grpcio_streams::Status;
 use testkit::environment::tool;

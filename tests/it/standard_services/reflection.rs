@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use futures::{stream, TryStreamExt};
-use greeter_stream::generated::grpc_reflection_v1::server_reflection_request::Message_request as Question;
-use greeter_stream::generated::grpc_reflection_v1::server_reflection_response::Message_response as Answer;
-use greeter_stream::generated::grpc_reflection_v1::{
+use grpcio::{CallOption, RpcStatusCode};
+use grpcio_serve::generated::grpc_reflection_v1::server_reflection_request::Message_request as Question;
+use grpcio_serve::generated::grpc_reflection_v1::server_reflection_response::Message_response as Answer;
+use grpcio_serve::generated::grpc_reflection_v1::{
     ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse,
 };
-use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::{client::duplex, Status};
 use protobuf::descriptor::FileDescriptorProto;
 use protobuf::reflect::FileDescriptor;

@@ -12,7 +12,7 @@ use grpcio_streams::Status;
 use testkit::ledger::{Id, Ledger};
 use testkit::texts::text;
 use testkit::wait::{soon, within, PATIENCE};
-use topic_log::{From, ProducerName};
+use topic_log::{ProducerName, StartAt};
 
 use crate::support::{client_with, topic};
 
@@ -97,9 +97,9 @@ impl Account {
     }
 
     /// A subscription that ends with its first failure.
-    pub fn subscribe(&self, from: From, follow: bool) -> Subscription {
+    pub fn subscribe(&self, start: StartAt, follow: bool) -> Subscription {
         let options = SubscribeOptions {
-            from,
+            start,
             follow,
             resume: false,
             ..SubscribeOptions::default()
@@ -107,9 +107,9 @@ impl Account {
         self.client().subscribe(topic(TOPIC), options)
     }
 
-    /// Reads the topic from `from` to its present end.
-    pub fn read(&self, from: From) -> Vec<Id> {
-        let messages = self.subscribe(from, false).map(|message| {
+    /// Reads the topic from `start` to its present end.
+    pub fn read(&self, start: StartAt) -> Vec<Id> {
+        let messages = self.subscribe(start, false).map(|message| {
             let message = message.expect("readable");
             self.ledger.recognise(TOPIC, &message.data)
         });
@@ -118,7 +118,7 @@ impl Account {
 
     /// Reads the topic from its first message until the subscription fails.
     pub fn follow(&self) -> Vec<Id> {
-        let mut messages = self.subscribe(From::Earliest, true);
+        let mut messages = self.subscribe(StartAt::Earliest, true);
         let mut seen = Vec::new();
         loop {
             match within(3 * PATIENCE, "a message", messages.next()) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use greeter_stream::client::{Client, Config, Tls};
+use greeter_stream::client::{Client, ClientTls, Config};
 use testkit::certificates::Certificate;
 use testkit::folder::Folder;
 use testkit::process::{run, text};
@@ -28,7 +28,7 @@ pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
 }
 
 /// The typed client of the server at `address`.
-pub fn library(address: &str, tls: Tls) -> Client {
+pub fn library(address: &str, tls: ClientTls) -> Client {
     client_with(Config {
         servers: vec![address.to_owned()],
         timeout: Some(PATIENCE),
@@ -38,9 +38,9 @@ pub fn library(address: &str, tls: Tls) -> Client {
 }
 
 /// Trusts `ca.crt` of the folder.
-pub fn trusting(folder: &Folder) -> Tls {
+pub fn trusting(folder: &Folder) -> ClientTls {
     let ca = folder.path("ca.crt");
-    Tls::new().ca(Path::new(&ca)).expect("a CA")
+    ClientTls::new().ca(Path::new(&ca)).expect("a CA")
 }
 
 /// Runs `greeter-client`; its standard output, its standard error and its exit code.

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use futures::{stream, SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::StreamResData;
 use greeter_stream::generated::greeter_grpc::GreeterClient;
-use greeter_stream::service::{greeter, Config, GET_STREAM};
+use greeter_stream::protocol::GET_STREAM;
+use greeter_stream::service::{Config, Greeter};
 use grpcio::{CallOption, RpcStatusCode, WriteFlags};
+use grpcio_serve::Service;
 use grpcio_streams::{client as calls, Status};
 use testkit::clock::unix_seconds;
 use testkit::process::Signal;
 use testkit::raw;
 use testkit::served::serve;
 use testkit::wait::{next, soon, PATIENCE};
-use topic_log::{Limits, Memory, Retention};
+use topic_log::{Memory, Retention, StoreLimits};
 
 use crate::support::messages::request;
 use crate::support::server;
@@ -231,8 +233,9 @@ fn a_subscriber_that_falls_behind_the_tail_is_told_so() {
         messages: 100,
         ..Retention::default()
     };
-    let store = Arc::new(Memory::new(retention, Limits::default()));
-    let server = serve(2, |service| greeter(service, &Config::default(), store));
+    let store = Arc::new(Memory::new(retention, StoreLimits::default()));
+    let greeter = Arc::new(Greeter::new(Config::default(), store));
+    let server = serve(2, |builder| greeter.methods(builder));
     let stub = stub(&server.address);
     put(&stub, &[("topic", "t")], &["0"]).expect("a receipt");
     let from = [("topic", "t"), ("from", "earliest")];

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use futures::{stream, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::service::{GET_STREAM, PUT_STREAM};
+use greeter_stream::protocol::{GET_STREAM, PUT_STREAM};
 use grpcio::{ChannelBuilder, RpcStatusCode};
 use grpcio_streams::{client as calls, Queues, Status};
 use testkit::environment::number;

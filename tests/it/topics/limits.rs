@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures::SinkExt;
-use greeter_stream::client::{Client, PublishError, PublishOptions, Published};
+use greeter_stream::client::{Client, PublishError, PublishOptions, Receipt};
 use grpcio::RpcStatusCode;
 use testkit::wait::{soon, PATIENCE};
 use topic_log::ProducerName;
@@ -13,18 +13,14 @@ use crate::support;
 use crate::support::{client, server};
 
 /// Publishes one message; what the server acknowledges.
-fn publish(
-    client: &Client,
-    topic: &str,
-    producer: Option<&str>,
-) -> Result<Published, PublishError> {
+fn publish(client: &Client, topic: &str, producer: Option<&str>) -> Result<Receipt, PublishError> {
     let options = PublishOptions {
         producer: producer.map(|name| ProducerName::new(name).expect("a name")),
         ..PublishOptions::default()
     };
     let mut publisher = client.publish(support::topic(topic), options);
     soon("published", publisher.send("a".to_owned()))?;
-    Ok(publisher.published().expect("a receipt").clone())
+    Ok(publisher.receipt().expect("a receipt").clone())
 }
 
 #[test]

@@ -13,7 +13,7 @@ use greeter_stream::client::{
     Client, Config, JoinOptions, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
 };
 use greeter_stream::generated::greeter::StreamReqData;
-use greeter_stream::service::{GET_STREAM, PUT_STREAM};
+use greeter_stream::protocol::{GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Requests;
 use testkit::ports;
@@ -21,7 +21,7 @@ use testkit::process::{run, text, Process, Signal};
 use testkit::relay::Relay;
 use testkit::served::serve;
 use testkit::wait::{next, soon, PATIENCE};
-use topic_log::{From, ProducerName};
+use topic_log::{ProducerName, StartAt};
 
 use crate::support::messages::response;
 use crate::support::program::client as program;
@@ -36,9 +36,9 @@ fn client(address: &str) -> Client {
     client_with(config)
 }
 
-fn from(from: From) -> SubscribeOptions {
+fn from(start: StartAt) -> SubscribeOptions {
     SubscribeOptions {
-        from,
+        start,
         ..SubscribeOptions::default()
     }
 }
@@ -49,7 +49,7 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
     const CUTS: usize = 20;
     let server = server::start_quiet(&[]);
     let relay = Relay::to(&server.address);
-    let mut messages = client(&relay.address).subscribe(topic("t"), from(From::Earliest));
+    let mut messages = client(&relay.address).subscribe(topic("t"), from(StartAt::Earliest));
     let publishing = thread::spawn({
         let client = client(&relay.address);
         move || {
@@ -61,7 +61,7 @@ fn connections_that_are_cut_lose_and_repeat_nothing() {
                 }
             }
             soon("acknowledged", publisher.close()).expect("not lost");
-            publisher.published().cloned().expect("acknowledged")
+            publisher.receipt().cloned().expect("acknowledged")
         }
     });
     for n in 0..MESSAGES {
@@ -168,7 +168,7 @@ fn a_restart_is_noticed_and_what_is_lost_is_said() {
     let until = Arc::new(AtomicU64::new(u64::MAX));
     let subscribing = thread::spawn({
         let until = until.clone();
-        let mut messages = client(&address).subscribe(topic("t"), from(From::Earliest));
+        let mut messages = client(&address).subscribe(topic("t"), from(StartAt::Earliest));
         move || {
             let (mut losses, mut expected) = (Vec::new(), None);
             let mut last = None;
@@ -239,7 +239,7 @@ fn what_comes_while_a_new_subscriber_is_cut_off_is_not_missed() {
     };
     let options = SubscribeOptions {
         notice: Box::new(notice),
-        ..from(From::Latest)
+        ..from(StartAt::Latest)
     };
     let mut messages = client(&relay.address).subscribe(topic("t"), options);
     let seen = thread::spawn(move || {
@@ -267,7 +267,7 @@ fn without_resuming_the_first_loss_is_the_end() {
     let impatient = client_with(config);
     let options = SubscribeOptions {
         resume: false,
-        ..from(From::Earliest)
+        ..from(StartAt::Earliest)
     };
     let mut messages = impatient.subscribe(topic("t"), options);
     let mut publisher = impatient.publish(
@@ -304,7 +304,7 @@ fn a_server_without_topics_is_found_out() {
             .server_streaming(GET_STREAM, ticks)
             .client_streaming(PUT_STREAM, count)
     });
-    for start in [From::Latest, From::Earliest] {
+    for start in [StartAt::Latest, StartAt::Earliest] {
         let mut messages = client(&server.address).subscribe(topic("t"), from(start));
         let Some(Err(SubscribeError::Ended(status))) = soon("the end", messages.next()) else {
             panic!("not an end");

@@ -8,7 +8,7 @@ use super::kit::{append, bounds, next, read, subscribe, texts, topic, KEEP_ALL};
 use super::wait::{eventually, soon};
 use super::Harness;
 use crate::append::Appended;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::start_at::StartAt;
 
 /// The messages of all publishers get the offsets 0, 1, 2 and so on, each offset once.
@@ -16,7 +16,7 @@ pub fn offsets_have_no_gaps<H: Harness>() {
     const PUBLISHERS: u64 = 4;
     const BATCHES: u64 = 50;
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let publishers = (0..PUBLISHERS).map(|publisher| {
         let topic = topic(&*store, "t");
         thread::spawn(move || {
@@ -52,7 +52,7 @@ pub fn offsets_have_no_gaps<H: Harness>() {
 /// The messages of a batch follow each other, and the answer says where they are.
 pub fn a_batch_gets_offsets_that_follow_each_other<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     for (first, count) in [(0, 1), (1, 100), (101, 2)] {
         let appended = Appended {
@@ -69,7 +69,7 @@ pub fn a_batch_gets_offsets_that_follow_each_other<H: Harness>() {
 /// An empty batch is answered, and changes nothing.
 pub fn an_empty_batch_stores_nothing<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let nothing = Appended {
         first: None,
@@ -85,7 +85,7 @@ pub fn an_empty_batch_stores_nothing<H: Harness>() {
 /// A new topic has the bounds 0 and 0. Once an append is answered, the bounds include it.
 pub fn bounds_follow_what_is_appended<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     assert_eq!(topic.bounds(), bounds(0, 0));
     for n in 0..20 {
@@ -97,7 +97,7 @@ pub fn bounds_follow_what_is_appended<H: Harness>() {
 /// The call of `append` hands the batch over. The publisher need not wait for the answer.
 pub fn a_batch_is_handed_over_by_the_call<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     drop(topic.append(texts(0..3), None));
     eventually("the messages", || (topic.bounds().next == 3).then_some(()));
@@ -108,7 +108,7 @@ pub fn a_batch_is_handed_over_by_the_call<H: Harness>() {
 /// publisher waits for none of them.
 pub fn batches_keep_the_order_of_the_calls<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let appends = (0..500).map(|n| topic.append(texts(n..n + 1), None));
     let answers = soon("answers", join_all(appends.collect::<Vec<_>>()));
@@ -121,7 +121,7 @@ pub fn batches_keep_the_order_of_the_calls<H: Harness>() {
 /// The times of messages do not decrease.
 pub fn times_never_go_back<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     for n in 0..50 {
         append(&topic, texts(n..n + 2));

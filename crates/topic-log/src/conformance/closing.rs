@@ -8,13 +8,13 @@ use super::kit::{
 use super::wait::soon;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::start_at::StartAt;
 
 /// A closed store has no topics and accepts no messages. Closing it again does nothing.
 pub fn a_closed_store_refuses_everything<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let held = topic(&*store, "t");
     append(&held, texts(0..1));
     store.close();
@@ -28,7 +28,7 @@ pub fn a_closed_store_refuses_everything<H: Harness>() {
 /// Cursors that wait are woken and get [`Error::Closed`], each time that they are polled.
 pub fn closing_ends_waiting_cursors<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..1));
     let readers: Vec<_> = (0..5)
@@ -54,7 +54,7 @@ pub fn closing_ends_waiting_cursors<H: Harness>() {
 /// end.
 pub fn closing_delivers_what_was_handed_over<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursor = subscribe(&topic, StartAt::Latest);
     let handed_over: Vec<_> = (0..3)

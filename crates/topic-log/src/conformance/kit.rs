@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::wait::soon;
 use crate::append::{Appended, Sequence};
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::name::{Name, ProducerName};
 use crate::offset::Bounds;
@@ -111,10 +111,10 @@ pub(super) fn bounds(earliest: u64, next: u64) -> Bounds {
 }
 
 /// The limit of topics, and how long idle ones are kept.
-pub(super) fn topic_limit(topics: usize) -> Limits {
-    Limits {
+pub(super) fn topic_limit(topics: usize) -> StoreLimits {
+    StoreLimits {
         topics,
         idle: std::time::Duration::ZERO,
-        ..Limits::default()
+        ..StoreLimits::default()
     }
 }

@@ -10,7 +10,7 @@ use super::kit::{
 use super::wait::eventually;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::retention::Retention;
 use crate::start_at::StartAt;
@@ -79,7 +79,7 @@ pub fn a_topic_in_use_or_with_messages_is_not_dropped<H: Harness>() {
 
 /// A topic that was used a moment ago is not dropped, so that a client finds it again.
 pub fn an_idle_topic_is_kept_for_a_while<H: Harness>() {
-    let limits = Limits {
+    let limits = StoreLimits {
         idle: Duration::from_secs(3),
         ..topic_limit(1)
     };
@@ -100,10 +100,10 @@ pub fn an_idle_topic_is_kept_for_a_while<H: Harness>() {
     assert_ne!(topic_once_there_is_room(&*store, "a").epoch(), epoch);
 }
 
-fn bytes_limit() -> (Limits, Option<Error>) {
-    let limits = Limits {
+fn bytes_limit() -> (StoreLimits, Option<Error>) {
+    let limits = StoreLimits {
         bytes: 10 * Message::retained_bytes("message 0"),
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let error = Error::Limit {
         of: "bytes in all topics",

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use topic_log::conformance::Harness;
-//! use topic_log::{Limits, Memory, Retention, Store};
+//! use topic_log::{StoreLimits, Memory, Retention, Store};
 //!
 //! #[derive(Default)]
 //! struct InMemory;
@@ -16,7 +16,7 @@
 //! impl Harness for InMemory {
 //!     const SURVIVES_REOPENING: bool = false;
 //!
-//!     fn open(&self, retention: Retention, limits: Limits) -> Box<dyn Store> {
+//!     fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
 //!         Box::new(Memory::new(retention, limits))
 //!     }
 //! }
@@ -46,7 +46,7 @@ pub mod starting;
 mod wait;
 
 pub use self::wait::{eventually, soon, PATIENCE};
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::retention::Retention;
 use crate::store::Store;
 
@@ -62,7 +62,7 @@ pub trait Harness: Default {
     const HISTORIES: u32 = 200;
 
     /// Opens the store in this place.
-    fn open(&self, retention: Retention, limits: Limits) -> Box<dyn Store>;
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store>;
 }
 
 /// Makes a test of each check in [`conformance`](crate::conformance), for the

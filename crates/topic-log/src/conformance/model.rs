@@ -15,7 +15,7 @@ use super::kit::{append, sequence, topic, try_subscribe};
 use super::wait::{soon, PATIENCE};
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::{Message, MESSAGE_OVERHEAD};
 use crate::offset::Epoch;
 use crate::retention::Retention;
@@ -162,7 +162,7 @@ struct History<H> {
 impl<H: Harness> History<H> {
     fn begin() -> Self {
         let place = H::default();
-        let store = place.open(RETENTION, Limits::default());
+        let store = place.open(RETENTION, StoreLimits::default());
         Self {
             topic: topic(&*store, "t"),
             store: Some(store),
@@ -289,7 +289,7 @@ impl<H: Harness> History<H> {
     fn reopen(&mut self) -> Result<(), TestCaseError> {
         let epoch = self.topic.epoch();
         drop(self.store.take());
-        let store = self.place.open(RETENTION, Limits::default());
+        let store = self.place.open(RETENTION, StoreLimits::default());
         self.topic = topic(&*store, "t");
         self.store = Some(store);
         prop_assert_eq!(self.topic.epoch(), epoch);

@@ -9,14 +9,14 @@ use super::wait::soon;
 use super::Harness;
 use crate::append::Appended;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::start_at::StartAt;
 
 /// Messages that the topic has already are acknowledged and not stored again.
 pub fn duplicates_are_not_stored_again<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     for (first, count, appended) in [
         // A new producer may begin at any number.
@@ -42,7 +42,7 @@ pub fn duplicates_are_not_stored_again<H: Harness>() {
 /// A batch that is sent again before the first one is answered is a duplicate as well.
 pub fn a_batch_that_is_sent_again_at_once_is_a_duplicate<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let batch = |first| topic.append(texts(first..first + 3), Some(sequence("p", first)));
     let answers = soon(
@@ -60,7 +60,7 @@ pub fn a_batch_that_is_sent_again_at_once_is_a_duplicate<H: Harness>() {
 /// A number that is too high is [`Error::Gap`], which says the number expected. Nothing is stored.
 pub fn a_gap_is_refused<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     publish(&topic, "p", 0, 3).expect("appended");
     let gap = Error::Gap {
@@ -79,7 +79,7 @@ pub fn a_gap_is_refused<H: Harness>() {
 /// not even the part of the batch that is new.
 pub fn a_number_from_before_is_refused<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     publish(&topic, "p", 10, 3).expect("appended");
     let forgotten = Error::Forgotten {
@@ -95,7 +95,7 @@ pub fn a_number_from_before_is_refused<H: Harness>() {
 /// The numbers of a producer in one topic mean nothing for another producer, or another topic.
 pub fn producers_and_topics_are_independent<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let [a, b] = ["a", "b"].map(|name| topic(&*store, name));
     for (topic, producer, first) in [(&a, "p", 0), (&a, "q", 0), (&b, "p", 0), (&b, "q", 50)] {
         let appended = publish(topic, producer, first, 2).expect("appended");
@@ -107,7 +107,7 @@ pub fn producers_and_topics_are_independent<H: Harness>() {
 /// Duplicates are recognised by their numbers, also when retention has dropped the messages.
 pub fn duplicates_are_known_after_their_messages_are_dropped<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(2), Limits::default());
+    let store = place.open(keep(2), StoreLimits::default());
     let topic = topic(&*store, "t");
     publish(&topic, "p", 0, 10).expect("appended");
     let again = publish(&topic, "p", 0, 10).expect("duplicates");
@@ -119,9 +119,9 @@ pub fn duplicates_are_known_after_their_messages_are_dropped<H: Harness>() {
 /// longest time. This one may begin at any number.
 pub fn the_least_recently_seen_producer_is_forgotten<H: Harness>() {
     let place = H::default();
-    let limits = Limits {
+    let limits = StoreLimits {
         producers: NonZeroUsize::new(2).expect("not zero"),
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let store = place.open(KEEP_ALL, limits);
     let topic = topic(&*store, "t");
@@ -140,9 +140,9 @@ pub fn the_least_recently_seen_producer_is_forgotten<H: Harness>() {
 /// A batch that is refused for another reason can be sent again with its number.
 pub fn a_refused_batch_is_not_remembered<H: Harness>() {
     let place = H::default();
-    let limits = Limits {
+    let limits = StoreLimits {
         bytes: 2 * Message::retained_bytes("message 0"),
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let store = place.open(KEEP_ALL, limits);
     let topic = topic(&*store, "t");

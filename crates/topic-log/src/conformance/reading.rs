@@ -11,7 +11,7 @@ use super::kit::{append, next, next_text, subscribe, texts, topic, KEEP_ALL};
 use super::wait::eventually;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::start_at::StartAt;
 
 /// A cursor that reads from the beginning while messages are appended gets each message once and in
@@ -19,7 +19,7 @@ use crate::start_at::StartAt;
 pub fn a_cursor_follows_while_messages_are_appended<H: Harness>() {
     const MESSAGES: u64 = 3_000;
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..1_000));
     let readers = [0, 500, 1_000].map(|offset| {
@@ -45,7 +45,7 @@ pub fn all_cursors_see_one_order<H: Harness>() {
     const PUBLISHERS: usize = 3;
     const MESSAGES: usize = 200;
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let readers = [0; 3].map(|_| {
         let mut cursor = subscribe(&topic, StartAt::Latest);
@@ -83,7 +83,7 @@ pub fn all_cursors_see_one_order<H: Harness>() {
 /// `is_behind` says whether the next message is there, and `offset` which one it is.
 pub fn a_cursor_tells_whether_it_is_behind<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursor = subscribe(&topic, StartAt::Latest);
     assert!(!cursor.is_behind());
@@ -103,7 +103,7 @@ pub fn a_cursor_tells_whether_it_is_behind<H: Harness>() {
 pub fn a_waiting_cursor_gets_each_message<H: Harness>() {
     const MESSAGES: u64 = 2_000;
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursor = subscribe(&topic, StartAt::Latest);
     let (seen, wait) = channel();
@@ -125,7 +125,7 @@ pub fn a_waiting_cursor_gets_each_message<H: Harness>() {
 /// Of many cursors that wait, all are woken, and those that have left are not missed.
 pub fn every_waiting_cursor_is_woken<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursors: Vec<_> = (0..100)
         .map(|_| subscribe(&topic, StartAt::Latest))
@@ -165,7 +165,7 @@ impl Wake for Count {
 /// A cursor that is polled by another task wakes this task, and not the one before.
 pub fn the_last_waker_is_woken<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursor = subscribe(&topic, StartAt::Latest);
     let [before, after] = [(); 2].map(|()| Arc::new(Count(AtomicUsize::new(0))));

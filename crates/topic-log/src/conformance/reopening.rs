@@ -7,7 +7,7 @@ use super::kit::{
 use super::wait::eventually;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::start_at::StartAt;
 
@@ -15,7 +15,7 @@ use crate::start_at::StartAt;
 /// begins another epoch, so that subscribers notice.
 pub fn a_store_has_what_it_had_or_begins_another_epoch<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let before = topic(&*store, "t");
     append(&before, texts(0..15));
     let epoch = before.epoch();
@@ -23,7 +23,7 @@ pub fn a_store_has_what_it_had_or_begins_another_epoch<H: Harness>() {
     let message = next(&mut cursor).expect("a message");
     drop((before, cursor, store));
 
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let after = topic(&*store, "t");
     let resumed = try_subscribe(&after, StartAt::Offset(7, Some(epoch)));
     if !H::SURVIVES_REOPENING {
@@ -46,10 +46,10 @@ pub fn a_store_has_what_it_had_or_begins_another_epoch<H: Harness>() {
 /// A store that survives reopening knows the sequence numbers of producers.
 pub fn producers_are_remembered<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     publish(&topic(&*store, "t"), "p", 5, 3).expect("appended");
     drop(store);
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let again = publish(&topic, "p", 5, 4).expect("appended");
     if H::SURVIVES_REOPENING {
@@ -65,9 +65,9 @@ pub fn producers_are_remembered<H: Harness>() {
 
 /// What an earlier store has kept counts towards the limit of bytes.
 pub fn bytes_are_counted_again<H: Harness>() {
-    let limits = Limits {
+    let limits = StoreLimits {
         bytes: 10 * Message::retained_bytes("message 0"),
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let place = H::default();
     let store = place.open(KEEP_ALL, limits);

@@ -9,7 +9,7 @@ use super::kit::{
 use super::wait::eventually;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::retention::Retention;
 use crate::start_at::StartAt;
@@ -17,7 +17,7 @@ use crate::start_at::StartAt;
 /// A topic keeps no more messages than retention allows, the last ones, at their offsets.
 pub fn by_count<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let [topic, other] = ["t", "other"].map(|name| topic(&*store, name));
     append(&other, texts(0..3));
     for n in 0..25_u64 {
@@ -39,7 +39,7 @@ pub fn by_bytes<H: Harness>() {
         bytes: 3 * Message::retained_bytes(&long),
         ..KEEP_ALL
     };
-    let store = place.open(retention, Limits::default());
+    let store = place.open(retention, StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, vec![long.clone(); 3]);
     assert_eq!(
@@ -67,7 +67,7 @@ pub fn by_age<H: Harness>() {
         age: Some(age),
         ..KEEP_ALL
     };
-    let store = place.open(retention, Limits::default());
+    let store = place.open(retention, StoreLimits::default());
     let topic = topic(&*store, "t");
     let mut cursor = subscribe(&topic, StartAt::Earliest);
     let started = Instant::now();
@@ -87,7 +87,7 @@ pub fn by_age<H: Harness>() {
 /// A topic that keeps nothing accepts messages, which get their offsets, and keeps none.
 pub fn of_nothing<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(0), Limits::default());
+    let store = place.open(keep(0), StoreLimits::default());
     let topic = topic(&*store, "t");
     for n in 0..3 {
         let appended = append(&topic, texts(n..n + 1));
@@ -101,7 +101,7 @@ pub fn of_nothing<H: Harness>() {
 /// it is polled, and skips nothing. One that is still within the bounds goes on.
 pub fn a_cursor_that_falls_behind_is_out_of_range<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..10));
     let mut slow = subscribe(&topic, StartAt::Offset(3, None));

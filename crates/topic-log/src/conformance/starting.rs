@@ -8,14 +8,14 @@ use super::kit::{
 use super::wait::eventually;
 use super::Harness;
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::offset::Epoch;
 use crate::start_at::StartAt;
 
 /// A cursor starts at the offset that its start means, and that message is the first.
 pub fn every_place_that_is_kept<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..15));
     assert_eq!(topic.bounds(), bounds(5, 15));
@@ -45,7 +45,7 @@ pub fn every_place_that_is_kept<H: Harness>() {
 /// is.
 pub fn an_offset_that_is_not_kept<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..15));
     for wanted in [0, 4, 16, u64::MAX] {
@@ -65,7 +65,7 @@ pub fn an_offset_that_is_not_kept<H: Harness>() {
 /// An offset of another epoch is [`Error::OtherEpoch`], whether the topic has this offset or not.
 pub fn an_epoch_that_is_not_the_topics<H: Harness>() {
     let place = H::default();
-    let store = place.open(keep(10), Limits::default());
+    let store = place.open(keep(10), StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..15));
     let now = topic.epoch();
@@ -85,7 +85,7 @@ pub fn an_epoch_that_is_not_the_topics<H: Harness>() {
 /// A cursor at a time starts at the first message that was received then or later.
 pub fn a_time<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     append(&topic, texts(0..10));
     // The clock has to go on, so that the times before and after differ.
@@ -112,7 +112,7 @@ pub fn a_time<H: Harness>() {
 /// In an empty topic all starts are at offset 0, and the first message is delivered.
 pub fn in_an_empty_topic<H: Harness>() {
     let place = H::default();
-    let store = place.open(KEEP_ALL, Limits::default());
+    let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
     let starts = [
         StartAt::Earliest,

@@ -13,7 +13,7 @@ use super::entry::{Entry, Forgotten};
 use super::record;
 use crate::append::{Appended, Sequence};
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::message::Message;
 use crate::name::ProducerName;
 use crate::producers::Known;
@@ -108,7 +108,7 @@ impl Group {
         append: Append,
         kept: &mut u64,
         retention: &Retention,
-        limits: &Limits,
+        limits: &StoreLimits,
     ) -> Option<Append> {
         let change = self.change(&append.entry);
         let producer = append.sequence.as_ref().map(|s| &s.producer);
@@ -151,7 +151,7 @@ impl Change {
         append: &Append,
         kept: &mut u64,
         retention: &Retention,
-        limits: &Limits,
+        limits: &StoreLimits,
     ) -> Result<Appended, Error> {
         let count = append.batch.len() as u64;
         let mut duplicates = 0;

@@ -79,7 +79,7 @@ use self::writer::Writer;
 use crate::catch_panic::catch_panic;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::name::Name;
 use crate::notifier::Notifier;
 use crate::offset::Epoch;
@@ -96,7 +96,7 @@ const ENGINE_CLOSED_WITHIN: Duration = Duration::from_millis(500);
 /// It runs one thread that writes, two that read, and one that wakes subscribers. Dropping the store
 /// closes it.
 pub struct Disk {
-    limits: Limits,
+    limits: StoreLimits,
     notifier: Arc<Notifier>,
     shared: Arc<Shared>,
     topics: Arc<Mutex<Registry<Entry>>>,
@@ -132,7 +132,7 @@ impl Disk {
         dir: &Path,
         durability: Durability,
         retention: Retention,
-        limits: Limits,
+        limits: StoreLimits,
     ) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(dir)?);
         let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::retention::Retention;
 
 /// When a message is durable enough to answer its publisher and to deliver it to subscribers.
@@ -21,5 +21,5 @@ pub enum Durability {
 pub(super) struct Settings {
     pub(super) durability: Durability,
     pub(super) retention: Retention,
-    pub(super) limits: Limits,
+    pub(super) limits: StoreLimits,
 }

@@ -14,7 +14,7 @@ use self::kept_bytes::KeptBytes;
 use self::memory_topic::MemoryTopic;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::limits::Limits;
+use crate::limits::StoreLimits;
 use crate::name::Name;
 use crate::notifier::Notifier;
 use crate::offset::Epoch;
@@ -25,7 +25,7 @@ use crate::store::{Store, Topic};
 /// The store that keeps topics in memory. They end with the process.
 pub struct Memory {
     retention: Retention,
-    limits: Limits,
+    limits: StoreLimits,
     notifier: Arc<Notifier>,
     kept: Arc<KeptBytes>,
     topics: Arc<Mutex<Topics>>,
@@ -45,7 +45,7 @@ impl Memory {
     /// # Panics
     ///
     /// When the operating system refuses to start the thread.
-    pub fn new(retention: Retention, limits: Limits) -> Self {
+    pub fn new(retention: Retention, limits: StoreLimits) -> Self {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use topic_log::conformance::Harness;
-use topic_log::{Disk, Durability, Limits, Retention, Store};
+use topic_log::{Disk, Durability, Retention, Store, StoreLimits};
 
 fn open(
     dir: &TempDir,
     durability: Durability,
     retention: Retention,
-    limits: Limits,
+    limits: StoreLimits,
 ) -> Box<dyn Store> {
     Box::new(Disk::open(dir.path(), durability, retention, limits).expect("a store"))
 }
@@ -27,7 +27,7 @@ impl Harness for Synced {
     const SURVIVES_REOPENING: bool = true;
     const HISTORIES: u32 = 150;
 
-    fn open(&self, retention: Retention, limits: Limits) -> Box<dyn Store> {
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
         open(&self.0, Durability::Synced, retention, limits)
     }
 }
@@ -44,7 +44,7 @@ impl Harness for SyncedLater {
     const SURVIVES_REOPENING: bool = true;
     const HISTORIES: u32 = 20;
 
-    fn open(&self, retention: Retention, limits: Limits) -> Box<dyn Store> {
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
         let durability = Durability::Within(Duration::from_millis(100));
         open(&self.0, durability, retention, limits)
     }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::future::{join_all, poll_fn};
 use topic_log::conformance::{eventually, soon};
 use topic_log::{
-    Appended, Disk, Durability, Error, Limits, Name, OpenError, ProducerName, Retention, Sequence,
-    StartAt, Store, Topic,
+    Appended, Disk, Durability, Error, Name, OpenError, ProducerName, Retention, Sequence, StartAt,
+    Store, StoreLimits, Topic,
 };
 
 fn topic_of(store: &Disk, name: &str) -> Arc<dyn Topic> {
@@ -22,10 +22,10 @@ fn topic_of(store: &Disk, name: &str) -> Arc<dyn Topic> {
 }
 
 fn open(dir: &Path) -> Disk {
-    open_with(dir, Retention::default(), Limits::default())
+    open_with(dir, Retention::default(), StoreLimits::default())
 }
 
-fn open_with(dir: &Path, retention: Retention, limits: Limits) -> Disk {
+fn open_with(dir: &Path, retention: Retention, limits: StoreLimits) -> Disk {
     Disk::open(dir, Durability::Synced, retention, limits).expect("a store")
 }
 
@@ -137,9 +137,9 @@ fn one_sync_serves_all_publishers_that_wait() {
 #[test]
 fn as_many_producers_as_may_be_are_remembered_after_reopening() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = |producers| Limits {
+    let limits = |producers| StoreLimits {
         producers: NonZeroUsize::new(producers).expect("some"),
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let reopen = |most| open_with(dir.path(), Retention::default(), limits(most));
     let gap = |e| matches!(e, Err(Error::Gap { .. }));
@@ -181,7 +181,7 @@ fn what_is_too_old_goes_and_so_does_its_disk_space() {
         bytes: u64::MAX,
         age: Some(age),
     };
-    let store = open_with(dir.path(), retention, Limits::default());
+    let store = open_with(dir.path(), retention, StoreLimits::default());
     let topic = topic_of(&store, "t");
     let mut state = 1_u64;
     // Nothing that compresses.
@@ -223,7 +223,7 @@ fn less_retention_than_before_holds_for_what_is_there() {
         messages: 10,
         ..Retention::default()
     };
-    let store = open_with(dir.path(), retention, Limits::default());
+    let store = open_with(dir.path(), retention, StoreLimits::default());
     let topic = topic_of(&store, "t");
     until("the bounds move", || topic.bounds().earliest == 8_990);
     assert_eq!(read(&topic, StartAt::Earliest), texts(8_990..9_000));
@@ -267,7 +267,7 @@ fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
         .expect("a message");
     again[early] ^= 1;
     fs::write(&journal, &again).expect("a file");
-    let (retention, limits) = (Retention::default(), Limits::default());
+    let (retention, limits) = (Retention::default(), StoreLimits::default());
     let damaged = Disk::open(dir.path(), Durability::Synced, retention, limits);
     let why = damaged.expect_err("an error").to_string();
     assert!(why.contains("damaged"), "{why}");
@@ -284,9 +284,9 @@ fn a_group_for_several_full_topics_is_taken_as_each_alone_would_be() {
         bytes: 10 * (64 + 9),
         ..Retention::default()
     };
-    let limits = Limits {
+    let limits = StoreLimits {
         bytes: 2 * retention.bytes,
-        ..Limits::default()
+        ..StoreLimits::default()
     };
     let store = open_with(dir.path(), retention, limits);
     let [a, b] = ["a", "b"].map(|name| topic_of(&store, name));
@@ -323,7 +323,7 @@ fn nothing_is_acknowledged_in_a_folder_that_is_gone() {
 fn one_process_at_a_time() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = open(dir.path());
-    let (retention, limits) = (Retention::default(), Limits::default());
+    let (retention, limits) = (Retention::default(), StoreLimits::default());
     let second = Disk::open(dir.path(), Durability::Synced, retention, limits);
     assert!(matches!(second.err(), Some(OpenError::InUse(path)) if path == dir.path()));
     assert!(matches!(Disk::list(dir.path()), Err(OpenError::InUse(_))));

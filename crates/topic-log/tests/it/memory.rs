@@ -1,7 +1,7 @@
 //! The store in memory promises what every store does.
 
 use topic_log::conformance::Harness;
-use topic_log::{Limits, Memory, Retention, Store};
+use topic_log::{Memory, Retention, Store, StoreLimits};
 
 #[derive(Default)]
 struct InMemory;
@@ -10,7 +10,7 @@ impl Harness for InMemory {
     const SURVIVES_REOPENING: bool = false;
     const HISTORIES: u32 = 2_000;
 
-    fn open(&self, retention: Retention, limits: Limits) -> Box<dyn Store> {
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
         Box::new(Memory::new(retention, limits))
     }
 }

@@ -16,7 +16,7 @@ use testkit::process::{run_within, text as utf8, Process};
 use testkit::raw;
 use testkit::texts::text;
 use testkit::wait::{pause, within};
-use topic_log::{From, ProducerName};
+use topic_log::{ProducerName, StartAt};
 
 use super::subscribers::{Seen, Tries};
 use super::{count, Scene, LONG};
@@ -54,7 +54,7 @@ pub fn publish(scene: &Scene, topic: &str, me: &str) {
         pause(random.u64(0..40));
     }
     within(LONG, "acknowledged", publisher.close()).expect("not lost");
-    let published = publisher.published().expect("acknowledged");
+    let published = publisher.receipt().expect("acknowledged");
     assert_eq!(published.accepted + published.duplicates, next, "{me}");
     scene
         .counts
@@ -213,12 +213,12 @@ pub fn converse(scene: &Scene, topic: &str, me: &str) -> Seen {
     let mut random = scene.random(me);
     let mut seen = Seen::new(me, topic);
     let from = SubscribeOptions {
-        from: From::Earliest,
+        start: StartAt::Earliest,
         ..SubscribeOptions::default()
     };
     let mut start = scene.client().subscribe(support::topic(topic), from);
     within(LONG, "a place", start.begin()).expect("a server");
-    let epoch = start.position().expect("a place").0.to_string();
+    let epoch = start.position().expect("a position").epoch.to_string();
     let (mut said, mut heard) = (0, 0);
     while !(scene.is_over() && heard == said) {
         if !scene.is_over() {

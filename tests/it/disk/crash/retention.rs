@@ -11,7 +11,7 @@ use testkit::exclusive::whole_machine;
 use testkit::folder::Folder;
 use testkit::ledger::Id;
 use testkit::wait::{pause, within};
-use topic_log::From;
+use topic_log::StartAt;
 
 use super::{publishers, Scene, LONG};
 use crate::support::durable::Durable;
@@ -33,7 +33,7 @@ impl Known {
     /// Reads the topic and compares it with what was there before.
     fn read(&mut self, scene: &Scene) {
         let options = SubscribeOptions {
-            from: From::Earliest,
+            start: StartAt::Earliest,
             follow: false,
             ..SubscribeOptions::default()
         };

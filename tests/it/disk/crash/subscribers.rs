@@ -15,7 +15,7 @@ use testkit::ledger::Id;
 use testkit::lines::Lines;
 use testkit::process::Process;
 use testkit::wait::{pause, within};
-use topic_log::From;
+use topic_log::StartAt;
 
 use super::{count, Scene, LONG};
 use crate::support;
@@ -180,7 +180,7 @@ pub fn subscribe(scene: &Scene, topic: &str) -> Seen {
     let lost = Arc::new(AtomicBool::new(false));
     let notice = lost.clone();
     let options = SubscribeOptions {
-        from: From::Earliest,
+        start: StartAt::Earliest,
         notice: Box::new(move |_, _| notice.store(true, Relaxed)),
         ..SubscribeOptions::default()
     };

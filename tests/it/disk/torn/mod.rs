@@ -19,7 +19,7 @@ use testkit::folder::Folder;
 use testkit::server::Server;
 use testkit::texts::text_of;
 use testkit::wait::{soon, PATIENCE};
-use topic_log::{From, ProducerName};
+use topic_log::{ProducerName, StartAt};
 
 use self::damage::{copy, files, length, pick, Damage};
 use crate::support;
@@ -68,17 +68,17 @@ fn publish(address: &str, topic: &str, producer: &str, count: u64) -> Result<u64
         soon("taken", publisher.feed(message(topic, producer, number))).map_err(ended)?;
     }
     soon("acknowledged", publisher.close()).map_err(ended)?;
-    let published = publisher.published().expect("acknowledged");
+    let published = publisher.receipt().expect("acknowledged");
     Ok(published.first.expect("stored"))
 }
 
 /// The messages of a topic, each with its offset.
 type Log = Vec<(u64, String)>;
 
-/// Reads a topic from `from` to its present end; its messages, and how the subscription ends.
-fn read(address: &str, topic: &str, from: From) -> (Log, Result<(), Status>) {
+/// Reads a topic from `start` to its present end; its messages, and how the subscription ends.
+fn read(address: &str, topic: &str, start: StartAt) -> (Log, Result<(), Status>) {
     let options = SubscribeOptions {
-        from,
+        start,
         follow: false,
         resume: false,
         ..SubscribeOptions::default()
@@ -136,7 +136,7 @@ fn fill(folder: &str) -> Vec<Log> {
     }
     until_there_are_tables(Path::new(folder));
     let there = TOPICS.map(|topic| {
-        let (messages, end) = read(&address, topic, From::Earliest);
+        let (messages, end) = read(&address, topic, StartAt::Earliest);
         assert_eq!(end, Ok(()), "{topic}");
         messages
     });
@@ -179,7 +179,7 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
     let (mut shortened, mut failed, mut read_only) = (false, false, false);
     let mut now = Vec::new();
     for (topic, truth) in TOPICS.iter().zip(truth) {
-        let (mut seen, end) = read(&server.address, topic, From::Earliest);
+        let (mut seen, end) = read(&server.address, topic, StartAt::Earliest);
         let pairs = seen.iter().zip(truth);
         let right = pairs.take_while(|(seen, truth)| seen == truth).count();
         assert_eq!(
@@ -199,7 +199,7 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
                 let new: Log = (0..10)
                     .map(|n| (first + n, message(topic, &producer, n)))
                     .collect();
-                let tail = read(&server.address, topic, From::Offset(first, None));
+                let tail = read(&server.address, topic, StartAt::Offset(first, None));
                 assert_eq!(tail, (new.clone(), Ok(())), "{topic}");
                 if end.is_ok() {
                     assert_eq!(first, seen.len() as u64, "{topic} goes on elsewhere");
@@ -223,7 +223,7 @@ fn trial(folder: &str, truth: &[Log], outcomes: &mut Outcomes) {
     // After a restart the server delivers the same.
     let server = start(folder).unwrap_or_else(|said| panic!("it started once: {said}"));
     for (topic, seen, end) in now {
-        let (again, end_again) = read(&server.address, topic, From::Earliest);
+        let (again, end_again) = read(&server.address, topic, StartAt::Earliest);
         assert!(
             again == seen,
             "{topic}: {} messages, then {}",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use greeter_stream::service::{ALL_STREAM, PUT_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, PUT_STREAM};
 use testkit::http2::{connect, flag, frame, Connection, WINDOW};
 
 use super::{survives, times, LEFT};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use greeter_stream::service::PUT_STREAM;
+use greeter_stream::protocol::PUT_STREAM;
 use testkit::http2::{code, flag, frame, Answers, Connection};
 
 use super::{connect_and_acknowledge, survives, survives_unlimited, times};

@@ -1,6 +1,6 @@
 //! Headers of calls that are long, or become long when they are decoded.
 
-use greeter_stream::service::PUT_STREAM;
+use greeter_stream::protocol::PUT_STREAM;
 use grpcio::RpcStatusCode;
 use testkit::http2::{block, fields, flag, frame};
 

@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use greeter_stream::service::PUT_STREAM;
+use greeter_stream::protocol::PUT_STREAM;
 use grpcio::RpcStatusCode;
 use testkit::http2::{block, fields, flag, frame, Connection, PREFACE};
 use testkit::server::Server;

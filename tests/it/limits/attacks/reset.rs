@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use testkit::http2::{connect, flag, frame, Answers, Connection};
 use testkit::wait::PATIENCE;
 

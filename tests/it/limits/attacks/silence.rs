@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use greeter_stream::service::{ALL_STREAM, GET_STREAM, PUT_STREAM};
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM, PUT_STREAM};
 use grpcio::RpcStatusCode;
 use testkit::http2::{connect, frame, Connection};
 use testkit::wait::PATIENCE;
