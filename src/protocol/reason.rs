@@ -134,7 +134,11 @@ pub fn status_of(error: &Error) -> Status {
         // A new error says more in its text than a code can.
         _ => (RpcStatusCode::UNKNOWN, None),
     };
-    let status = Status::new(code, error.to_string());
+    let message = match error {
+        Error::Closed => format!("{error}: the server is shutting down"),
+        _ => error.to_string(),
+    };
+    let status = Status::new(code, message);
     match reason {
         None => status,
         Some(reason) => reason.encode(status),
@@ -302,8 +306,8 @@ mod tests {
             ),
             (
                 Error::OtherEpoch { topic: topic.clone(), wanted: Epoch(1), now: epoch, bounds },
-                "OUT_OF_RANGE: topic stocks/aaa lives its epoch 00000000000000ff, not \
-                 0000000000000001: offsets of then mean nothing now; its earliest is 5 and its next 9",
+                "OUT_OF_RANGE: topic stocks/aaa is in epoch 00000000000000ff and not in \
+                 0000000000000001, whose offsets mean nothing now: its earliest is 5 and its next 9",
                 "OTHER_EPOCH",
                 position,
             ),
@@ -316,21 +320,21 @@ mod tests {
             ),
             (
                 Error::Limit { of: "topics", limit: 10 },
-                "RESOURCE_EXHAUSTED: the server's limit of 10 topics is reached",
+                "RESOURCE_EXHAUSTED: the store's limit of 10 topics is reached: raise it, or make room",
                 "",
                 "",
             ),
             (
                 Error::Storage { dir: "/data".into(), why: "No space left on device".to_owned() },
-                "UNAVAILABLE: the topics in /data cannot be used: No space left on device; try \
-                 again, as the server does every second",
+                "UNAVAILABLE: the topics in /data cannot be used: No space left on device; try again \
+                 later, as the store does every second",
                 "",
                 "",
             ),
             (
                 Error::Damaged { topic, offset: 7, dir: "/data".into() },
-                "DATA_LOSS: topic stocks/aaa is damaged at offset 7: read from a later one, or \
-                 have a copy of /data put back",
+                "DATA_LOSS: topic stocks/aaa is damaged at offset 7: read from a later offset, or put \
+                 back a copy of /data",
                 "",
                 "",
             ),

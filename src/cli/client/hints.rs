@@ -4,17 +4,22 @@ use grpcio::RpcStatusCode;
 use grpcio_credentials::ClientTls;
 use grpcio_streams::Status;
 
-/// The status of a call to `server`, with the flag that helps where one does.
-pub(super) fn explained(status: &Status, tls: Option<&ClientTls>, server: &str) -> Status {
-    let why = match (hint(status, tls), status.code()) {
-        (Some(hint), _) => hint.to_owned(),
-        (None, RpcStatusCode::UNAUTHENTICATED) => format!(
+use crate::client::Config;
+
+/// The status of a call, with the flag that helps where one does, and the servers.
+pub(super) fn explained(status: &Status, config: &Config) -> Status {
+    let tls = config.tls.as_ref();
+    let is_nobody = config.token.is_none() && !tls.is_some_and(ClientTls::has_certificate);
+    let why = match hint(status, tls) {
+        Some(hint) => hint.to_owned(),
+        None if is_nobody && status.code() == RpcStatusCode::UNAUTHENTICATED => format!(
             "{}; --token-file names a token, --cert and --key a certificate",
             status.message()
         ),
-        (None, _) => status.message().to_owned(),
+        None => status.message().to_owned(),
     };
-    Status::new(status.code(), format!("{why} (server {server})"))
+    let servers = config.servers.join(", ");
+    Status::new(status.code(), format!("{why} (server {servers})"))
 }
 
 /// What a person needs to know when a connection fails because of TLS, or because it is missing. The

@@ -164,21 +164,16 @@ pub fn run(args: Args) -> Result<(), Failure> {
         tls: args.security.tls()?,
         token: args.security.token()?,
     };
-    let (server, tls) = (config.servers.join(", "), config.tls.clone());
     let done = match wanted {
-        Command::Demo(args) => on_one_queue(config, |client| demo::run(client, args)),
-        Command::Get(args) => on_one_queue(config, |client| get::run(client, args)),
-        Command::Put(args) => on_one_queue(config, |client| put::run(client, args)),
-        Command::All(args) => on_one_queue(config, |client| all::run(client, args)),
+        Command::Demo(args) => on_one_queue(config.clone(), |client| demo::run(client, args)),
+        Command::Get(args) => on_one_queue(config.clone(), |client| get::run(client, args)),
+        Command::Put(args) => on_one_queue(config.clone(), |client| put::run(client, args)),
+        Command::All(args) => on_one_queue(config.clone(), |client| all::run(client, args)),
         Command::Bench(args) => bench::run(&config, args),
     };
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(Failure::Call(status)) => Err(Failure::Call(hints::explained(
-            &status,
-            tls.as_ref(),
-            &server,
-        ))),
+        Err(Failure::Call(status)) => Err(Failure::Call(hints::explained(&status, &config))),
         done => done,
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn limit_in_flags(error: &LimitError) -> String {
 
 /// Why a folder of topics cannot be used. The flag that names it is `--data`.
 pub(super) fn folder_in_flags(error: &OpenError) -> String {
-    format!("{error} (--data)")
+    match error {
+        OpenError::Thread(_) => error.to_string(),
+        _ => format!("{error} (--data)"),
+    }
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ fn refuses(folder: &str, why: &str) {
     let said = refusal.said.join("\n");
     assert_eq!(refusal.status.code(), Some(1), "{said}");
     assert!(said.starts_with("greeter-server: "), "{said}");
-    for text in [folder, why, "name another folder with --data"] {
+    for text in [folder, why, "use another folder (--data)"] {
         assert!(said.contains(text), "{text}: {said}");
     }
 }

@@ -197,3 +197,87 @@ fn a_certificate_names_its_client() {
                spiffe://a/bob does not have";
     assert!(denied.starts_with(why), "{denied}");
 }
+
+#[test]
+fn with_a_token_file_a_client_needs_a_token_or_a_certificate() {
+    let folder = Folder::new();
+    let ca = Certificate::ca("ca");
+    let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
+    let ca_path = folder.write("ca.crt", ca.pem());
+    let callers = format!("ann {}\nsensor cert", hash("secret-of-ann"));
+    let callers = folder.write("callers", callers);
+    let pair = ["--tls-cert", &certificate, "--tls-key", &key];
+    let fast = ["--ticks", "1", "--tick-interval", "1ms"];
+    let server = server::start(
+        &[
+            &pair[..],
+            &fast,
+            &["--client-ca", &ca_path, "--token-file", &callers],
+        ]
+        .concat(),
+    );
+    let token = folder.write("ann.token", "secret-of-ann");
+    let (sensor, sensor_key) = folder.write_pair("sensor", &ca.sign_client("sensor"));
+    let stranger = Certificate::ca("other").sign_client("sensor");
+    let (stranger, stranger_key) = folder.write_pair("stranger", &stranger);
+    let get = |identity: &[&str]| {
+        let tls = ["--tls", "--ca", &ca_path];
+        let (_, said, code) = by_program(
+            &server.address,
+            &[&tls[..], identity, &["get", "a"]].concat(),
+        );
+        (said, code)
+    };
+    for known in [
+        &["--token-file", &token][..],
+        &["--cert", &sensor, "--key", &sensor_key],
+    ] {
+        assert_eq!(get(known), (String::new(), Some(0)), "{known:?}");
+    }
+    let (said, code) = get(&[]);
+    assert!(said.contains(UNKNOWN), "{said}");
+    assert_eq!(code, Some(1));
+    // A certificate that nobody trusts is refused, even with a token.
+    let (said, code) = get(&[
+        "--cert",
+        &stranger,
+        "--key",
+        &stranger_key,
+        "--token-file",
+        &token,
+    ]);
+    assert!(
+        said.contains("UNAVAILABLE: the server ended the connection"),
+        "{said}"
+    );
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_file_with_certificates_that_cannot_be_checked_is_refused() {
+    let folder = Folder::new();
+    let ca = Certificate::ca("ca");
+    let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
+    let ca_path = folder.write("ca.crt", ca.pem());
+    let tls = [
+        "--listen",
+        "127.0.0.1:0",
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+    ];
+    let refused = |callers: &str, more: &[&str]| {
+        let callers = folder.write("callers", callers);
+        let (said, code) = server::refused(&[&tls[..], more, &["--token-file", &callers]].concat());
+        assert_eq!(code, Some(1), "{said}");
+        said
+    };
+    let without_ca = refused("sensor cert", &[]);
+    let why =
+        "callers: line 1: the caller is known by a certificate, and this server has no client CA";
+    assert!(without_ca.contains(why), "{without_ca}");
+    let twice = refused("sensor cert\nsensor cert", &["--client-ca", &ca_path]);
+    let why = "callers: line 2: the certificate's name is that of line 1, too";
+    assert!(twice.contains(why), "{twice}");
+}

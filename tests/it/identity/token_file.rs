@@ -142,19 +142,19 @@ fn the_token_file_is_read_again() {
         ),
         (
             format!("bob {bob} secret-of-bob"),
-            "tokens: line 1: word 3 is no right",
+            "tokens: line 1: word 3 is not a right",
         ),
         (
             format!("bob {bob} read:a write:secret*of"),
-            "tokens: line 1: the topic in word 4 is none",
+            "tokens: line 1: word 4 names no topic",
         ),
         (
             format!("bob {bob}\nann {bob}"),
             "tokens: line 2: the token is that of line 1, too",
         ),
         (
-            "bob cert\nbob cert".to_owned(),
-            "tokens: line 2: the certificate's name is that of line 1, too",
+            format!("bob {bob}\nbob cert"),
+            "tokens: line 2: the caller is known by a certificate, and this server has no client CA",
         ),
         ("# nobody".to_owned(), "tokens: names no caller"),
         (String::new(), "tokens: names no caller"),

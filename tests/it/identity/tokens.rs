@@ -87,17 +87,25 @@ fn the_programs_and_the_library_send_a_token() {
         assert_eq!((&*said, code), ("", Some(0)), "{args:?}");
         let (_, said, code) = call(args, "secret-of-ann");
         assert_eq!((&*said, code), ("", Some(0)), "{args:?}");
-        for (args, variable) in [
-            (args.to_vec(), ""),
-            (args.to_vec(), "secret-of-bob"),
+        let hint = "; --token-file names a token, --cert and --key a certificate";
+        for (args, variable, hint) in [
+            (args.to_vec(), "", hint),
+            (args.to_vec(), "secret-of-bob", ""),
             // The file counts for more than the variable.
-            ([args, &["--token-file", &wrong]].concat(), "secret-of-ann"),
+            (
+                [args, &["--token-file", &wrong]].concat(),
+                "secret-of-ann",
+                "",
+            ),
         ] {
             let (out, said, code) = call(&args, variable);
             assert_eq!((&*out, code), ("", Some(1)), "{args:?}");
             assert_eq!(
                 said,
-                format!("greeter-client: {UNKNOWN} (server {})\n", server.address)
+                format!(
+                    "greeter-client: {UNKNOWN}{hint} (server {})\n",
+                    server.address
+                )
             );
         }
     }
@@ -137,8 +145,8 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
             b"",
         );
         let why = format!(
-            "greeter-client: INVALID_ARGUMENT: without TLS everyone on the way to {server} could \
-             read the token, so it is not sent; use --tls (server {server})\n"
+            "greeter-client: without TLS everyone on the way to {server} could read the token, so \
+             it is not sent; use TLS (--tls)\n"
         );
         assert_eq!(
             (text(&output.stderr), output.status.code()),
@@ -147,9 +155,12 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
         assert!(begun.elapsed() < PATIENCE / 4, "nothing is tried");
     }
     for (contents, why) in [
-        (&b"two words"[..], "is no token; a token is of A-Z a-z 0-9"),
-        (b"", "is no token"),
-        (b"\xff", "is no token"),
+        (
+            &b"two words"[..],
+            "is not a token; a token is of A-Z a-z 0-9",
+        ),
+        (b"", "is not a token"),
+        (b"\xff", "is not a token"),
     ] {
         let token = folder.write("bad", contents);
         let output = run(
@@ -165,7 +176,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     let mut command = program("127.0.0.1:1", &["get", "a"]);
     let output = run(command.env("GREETER_TOKEN", "two words"), b"");
     let said = text(&output.stderr);
-    let why = "greeter-client: the environment's GREETER_TOKEN is no token; ";
+    let why = "greeter-client: the environment's GREETER_TOKEN is not a token; ";
     assert!(
         said.starts_with(why) && !said.contains("two words"),
         "{said}"
@@ -199,7 +210,7 @@ fn elsewhere() {
         assert_eq!(
             refused.to_string(),
             "UNAUTHENTICATED: a token that comes over the network in plaintext is not accepted: \
-             others may have read it; use TLS (greeter-client --tls), and have the token replaced"
+             others may have read it; use TLS, and have the token replaced"
         );
     }
     let (ca, tls) = (
