@@ -1,4 +1,4 @@
-//! What is said to the person who watches, whatever the output is used for.
+//! Messages on standard error for the person who watches, whatever standard output is used for.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -15,35 +15,35 @@ use grpcio_streams::escaped;
 pub(super) struct Console(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Console {
-    /// With nothing else on it.
+    /// A terminal that shows nothing else.
     pub(super) fn plain() -> Self {
         Self(Arc::new(print))
     }
 
-    /// With a bar that moves.
+    /// A terminal that also shows a progress bar.
     pub(super) fn beside(bar: &ProgressBar) -> Self {
         let bar = bar.clone();
         Self(Arc::new(move |line| bar.suspend(|| print(line))))
     }
 
-    /// With a prompt, where it is the same terminal.
+    /// A terminal that also shows a prompt.
     pub(super) fn above(prompt: Above) -> Self {
         if !io::stderr().is_terminal() {
             return Self::plain();
         }
         Self(Arc::new(move |line| {
             let mut prompt = prompt.clone();
-            // As below.
+            // The terminal may be gone.
             let _ = writeln!(prompt, "{line}").and_then(|()| prompt.flush());
         }))
     }
 
-    /// Says something, a line.
+    /// Writes a line.
     pub(super) fn say(&self, what: &impl Display) {
         (self.0)(&format!("greeter-client: {what}"));
     }
 
-    /// Says that the server is tried again.
+    /// Writes that the server is tried again.
     pub(super) fn notice(&self) -> Notice {
         let console = self.clone();
         Box::new(move |status, wait| {
@@ -58,6 +58,6 @@ impl Console {
 }
 
 fn print(line: &str) {
-    // It may be closed.
+    // Standard error may be closed.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! `demo`: what the original Go client does, in its order.
+//! `demo`: what the original Go client does, in the same order.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::client::Client;
 use grpcio_streams::escaped;
 
-/// What the original client asks for, sends and says.
+/// What the original client asks for and sends.
 const CODE: &str = "aaa";
 const TELEMETRY: &str = "ss";
 const SAYING: &str = "ssss";
@@ -50,12 +50,12 @@ async fn get(client: &Client) -> Result<(), Failure> {
 async fn put(client: &Client, args: &Args) -> Result<(), Failure> {
     let interval = args.interval;
     let messages = every(interval, "PutStream", TELEMETRY).take(args.count);
-    // The original waits after the last message, too.
+    // The original also waits after the last message.
     let pause = stream::once(future::lazy(|_| ()).then(move |()| Delay::new(interval)))
         .filter_map(|()| future::ready(None));
     match client.put(messages.chain(pause)).await {
         Ok(answer) => say(&format!("PutStream: answered {}", escaped(&answer))),
-        // The original server ends the call without an answer, which is not the demo's failure.
+        // The original server ends the call without an answer. That is no failure of the demo.
         Err(Failure::Call(status)) if status.code() == RpcStatusCode::UNIMPLEMENTED => say(
             &format!("PutStream: ended without an answer ({})", status.message()),
         ),
@@ -70,7 +70,7 @@ async fn all(client: &Client, args: &Args) -> Result<(), Failure> {
     };
     let messages = every(args.interval, "AllStream", SAYING);
     let mut heard = client.all(messages.take_until(talk))?;
-    // Our server ends the call when this side does, the original never.
+    // Our server ends the call when this side does. The original never does.
     let patience = match args.talk {
         Some(time) => Delay::new(time + Duration::from_secs(1)).left_future(),
         None => future::pending().right_future(),

@@ -20,7 +20,7 @@ const MAX_LINE_BYTES: u64 = MAX_MESSAGE_BYTES as u64 - 5;
 /// Lines that are ready are handed over together, up to about this many bytes.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Why the messages to send could not be read. Nothing after it is sent.
+/// Why the messages to send could not be read. Nothing behind it is sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
@@ -37,7 +37,7 @@ pub enum InputError {
         name: String,
         /// The number of the line, from 1.
         line: u64,
-        /// How many bytes of the line are good.
+        /// How many bytes of the line are UTF-8.
         valid_bytes: usize,
     },
     /// A line is longer than a message may be.
@@ -86,10 +86,10 @@ impl Error for InputError {
     }
 }
 
-/// What messages are read from.
+/// A source of messages.
 pub(super) struct Input {
     name: String,
-    /// Of a regular file.
+    /// The length of a regular file.
     pub(super) bytes: Option<u64>,
     stdin: bool,
     /// The longest line, in bytes.
@@ -128,13 +128,13 @@ impl Input {
         })
     }
 
-    /// Leaves room for so many bytes that each line gets in addition.
+    /// Leaves room for this many bytes that each line gets in addition.
     pub(super) fn with_room(mut self, bytes: usize) -> Self {
         self.limit = MAX_LINE_BYTES.saturating_sub(bytes as u64);
         self
     }
 
-    /// Whether a person types it.
+    /// Whether a person types the messages.
     pub(super) fn is_typed(&self) -> bool {
         self.stdin && io::stdin().is_terminal()
     }
@@ -163,11 +163,11 @@ impl Input {
                 bytes += line.as_ref().map_or(0, String::len);
                 batch.push(line);
             }
-            // What is there leaves before the next read, which may wait for a person.
+            // Lines that are ready leave before the next read, which may wait for a person.
             if over || bytes >= BATCH_BYTES || !reader.buffer().contains(&b'\n') {
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
-                // The call is over when nobody takes it.
+                // The call is over when nobody takes them.
                 if block_on(batches.send(full)).is_err() || over {
                     return;
                 }
@@ -180,10 +180,10 @@ type Batch = Vec<Result<String, InputError>>;
 
 struct Lines {
     name: String,
-    /// Of the line read last, from 1.
+    /// The number of the line that was read last, from 1.
     number: u64,
     limit: u64,
-    /// A terminal can be read on after its end, which is not meant.
+    /// A terminal can be read on after its end, which is not wanted.
     ended: bool,
 }
 

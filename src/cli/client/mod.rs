@@ -1,4 +1,4 @@
-//! The client's command line: what each command does with the typed client.
+//! The command line of `greeter-client`: what each command does with the typed client.
 
 mod all;
 mod bench;

@@ -13,8 +13,8 @@ use crate::client::Received;
 use grpcio_streams::escaped;
 use topic_log::Name;
 
-/// Messages, one a line: as they are for a program, with control characters escaped on a
-/// terminal, or as JSON.
+/// Messages, one a line: unchanged for a program, with control characters escaped on a terminal, or
+/// as JSON.
 pub(super) struct Output {
     out: BufWriter<Box<dyn Write + Send>>,
     form: Form,
@@ -40,7 +40,7 @@ impl Output {
         }
     }
 
-    /// Above a prompt of the same terminal.
+    /// Writes above a prompt on the same terminal.
     pub(super) fn above(prompt: Above, json: bool) -> Self {
         Self {
             out: BufWriter::new(Box::new(prompt)),
@@ -48,7 +48,7 @@ impl Output {
         }
     }
 
-    /// Writes a message, and does not keep any of it back.
+    /// Writes a message and flushes it.
     pub(super) fn message(&mut self, data: &str) -> io::Result<()> {
         match self.form {
             Form::Raw => writeln!(self.out, "{data}"),

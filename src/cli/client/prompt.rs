@@ -10,17 +10,17 @@ use rustyline_async::{Readline, ReadlineError, ReadlineEvent, SharedWriter};
 use super::failure::Failure;
 use super::input::InputError;
 
-/// Reads lines from the terminal, with editing and the history of this session. The terminal is
-/// as it was when this is dropped.
+/// Reads lines from the terminal, with editing and the history of this session. Dropping it restores
+/// the terminal.
 pub(super) struct Prompt {
     readline: Readline,
     writer: SharedWriter,
-    /// To be printed.
+    /// Text to be printed.
     printed: UnboundedReceiver<Vec<u8>>,
     above: Above,
 }
 
-/// Prints above the prompt what is written between two flushes, which should be whole lines.
+/// Prints above the prompt. The text between two flushes should be whole lines.
 #[derive(Clone)]
 pub(super) struct Above {
     text: Vec<u8>,
@@ -28,13 +28,13 @@ pub(super) struct Above {
 }
 
 impl Prompt {
-    /// None where not both input and output are a terminal.
+    /// None unless both input and output are a terminal.
     pub(super) fn open(text: String) -> Result<Option<Self>, InputError> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Ok(None);
         }
         let (mut readline, writer) = Readline::new(text).map_err(failed)?;
-        // Whoever has said something sees it as everyone does, in its place.
+        // The sender sees a message as everyone does, in its place among the others.
         readline.should_print_line_on(false, false);
         let (sender, printed) = unbounded();
         Ok(Some(Self {
@@ -48,12 +48,12 @@ impl Prompt {
         }))
     }
 
-    /// Where to print while lines are typed.
+    /// A writer that prints while lines are typed.
     pub(super) fn above(&self) -> Above {
         self.above.clone()
     }
 
-    /// Does `work` while lines are typed, which go to `lines`.
+    /// Runs `work` while lines are typed, which go to `lines`.
     pub(super) async fn during<W>(mut self, work: W, lines: Lines) -> Result<(), Failure>
     where
         W: Future<Output = Result<(), Failure>>,
@@ -74,12 +74,12 @@ impl Prompt {
         done
     }
 
-    /// Goes on behind the end of the input, because it prints as well.
+    /// Goes on after the end of the input, because it prints as well.
     async fn read(&mut self, lines: Lines) -> InputError {
         let mut lines = Some(lines);
         loop {
             let event = {
-                // First, and so what is printed never fills its writer.
+                // Polled first, so that printed text never fills its writer.
                 let reading = self.readline.readline();
                 futures::pin_mut!(reading);
                 match future::select(reading, self.printed.next()).await {
@@ -97,7 +97,7 @@ impl Prompt {
                 Ok(ReadlineEvent::Line(line)) => {
                     self.readline.add_history_entry(line.clone());
                     if let Some(lines) = &lines {
-                        // Nobody takes it when all is over.
+                        // Nobody takes it once `work` is over.
                         let _ = lines.unbounded_send(Ok(line));
                     }
                 }
@@ -109,7 +109,7 @@ impl Prompt {
     }
 }
 
-/// Where typed lines go.
+/// The receiver of typed lines.
 pub(super) type Lines = UnboundedSender<Result<String, InputError>>;
 
 fn failed(error: ReadlineError) -> InputError {
@@ -130,7 +130,7 @@ impl Write for Above {
 
     fn flush(&mut self) -> io::Result<()> {
         let text = std::mem::take(&mut self.text);
-        // The prompt lives as long as what is printed above it.
+        // The receiver lives as long as the prompt.
         let _ = self.printed.unbounded_send(text);
         Ok(())
     }

@@ -25,8 +25,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
     topic: Option<Name>,
 
-    /// Publish as this producer: what it has published before, by number, is not stored again
-    /// [default: a new one]
+    /// Publish as this producer, whose messages are numbered from 0. A number that the topic
+    /// already has from it is not stored again [default: a new one]
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
     producer: Option<ProducerName>,
 
@@ -40,10 +40,11 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
         Some(path) if path.as_os_str() != "-" => Input::open(path)?,
         _ => Input::stdin(),
     };
-    let bar = match input.is_typed() {
+    let bar = if input.is_typed() {
         // It would draw between the lines that a person types.
-        true => ProgressBar::hidden(),
-        false => progress(input.bytes),
+        ProgressBar::hidden()
+    } else {
+        progress(input.bytes)
     };
     let mut count = 0_u64;
     let lines = input.lines().inspect_ok(|line| {
@@ -82,7 +83,8 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// A bar where the size is known, a spinner where not, and nothing where no terminal shows it.
+/// A bar where the size is known, and a spinner where it is not. Nothing appears unless standard
+/// error is a terminal.
 fn progress(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => (

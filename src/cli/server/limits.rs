@@ -16,25 +16,26 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// The metadata of a call, each counting 32 beside its name and its value; a call with more ends
-    /// with RESOURCE_EXHAUSTED
+    /// The metadata of a call; each counts as its name, its value and 32. A call with more ends with
+    /// RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes)]
     max_metadata_bytes: u32,
 
-    /// What the gRPC core may hold in memory, about: of connections, and of messages on their way
+    /// How much memory the gRPC core may use for connections and for messages on their way, about
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_bytes)]
     max_memory_bytes: usize,
 
-    /// Calls of a connection at a time; more wait at the client, or end with RESOURCE_EXHAUSTED
+    /// How many calls of a connection run at a time; more wait at the client, or end with
+    /// RESOURCE_EXHAUSTED
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
     max_streams: u32,
 
-    /// Calls in all at a time; more end with RESOURCE_EXHAUSTED, except health checks
+    /// How many calls run at a time in all; more end with RESOURCE_EXHAUSTED, except health checks
     #[arg(long, value_name = "N", default_value_t = Limits::default().calls)]
     max_calls: usize,
 
-    /// Connections at a time; more wait to be accepted. As many as the hard limit of open files
-    /// allows, if that is less
+    /// How many connections are open at a time; more wait to be accepted. The hard limit of open
+    /// files may allow fewer
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
     max_connections: u64,
 
@@ -42,7 +43,7 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     handshake_timeout: Duration,
 
-    /// Ping clients that are silent for so long
+    /// Ping clients that are silent for this time
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     keepalive: Duration,
 
@@ -50,12 +51,12 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
     keepalive_timeout: Duration,
 
-    /// How much time clients have to leave between two pings; with the third that comes too early
-    /// the connection ends
+    /// How much time clients have to leave between two pings; the third ping that comes too early
+    /// ends the connection
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     min_ping_interval: Duration,
 
-    /// Have clients connect anew after this time, a tenth more or less [default: never]
+    /// Have clients connect again after this time, a tenth more or less [default: never]
     #[arg(long, value_name = "TIME", value_parser = time)]
     max_connection_age: Option<Duration>,
 

@@ -75,13 +75,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = SECURITY)]
     client_ca: Option<PathBuf>,
 
-    /// Let only those call that this file names, a line each: NAME, the SHA-256 of a token or
-    /// `cert` for a client certificate with that name, and rights on topics such as read:stocks/*
-    /// or write:chat
+    /// Let only the callers in this file call. A line has a NAME, the SHA-256 of a token or `cert` for
+    /// a client certificate with that name, and rights on topics such as read:stocks/* or write:chat
     #[arg(long, value_name = "FILE", help_heading = SECURITY)]
     token_file: Option<PathBuf>,
 
-    /// Listen without TLS also where other machines can connect
+    /// Listen without TLS even where other machines can connect
     #[arg(long, conflicts_with = "tls_cert", help_heading = SECURITY)]
     insecure: bool,
 
@@ -147,7 +146,7 @@ impl Args {
 
     fn config(self) -> Config {
         let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();
-        // `localhost` may resolve to the same address twice; two of port 0 are meant.
+        // `localhost` may resolve to the same address twice. Two listeners on port 0 are meant.
         listen.dedup_by(|a, b| a == b && a.port() != 0);
         let tls = self.tls_cert.zip(self.tls_key);
         let default = grpcio_serve::Config::default();
@@ -175,7 +174,7 @@ impl Args {
     }
 }
 
-/// What one HOST:PORT stands for.
+/// The addresses that one HOST:PORT stands for.
 #[derive(Clone, Debug)]
 struct Addresses(Vec<SocketAddr>);
 

@@ -17,37 +17,38 @@ pub(super) struct TopicFlags {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// When a message is acknowledged: `always` once it is on the disk; after a TIME such as 100ms
-    /// it is on the disk at the latest, and acknowledged before: so much may be lost when the machine
-    /// loses power, nothing when the server is killed
+    /// When a message is acknowledged: `always` means once it is on the disk. With a TIME such as
+    /// 100ms it is acknowledged before, and is on the disk after that time at the latest: the messages
+    /// of that time may be lost when the machine loses power, and none when the server is killed
     #[arg(long, value_name = "always|TIME", default_value = "always", value_parser = durability, requires = "data")]
     sync: Durability,
 
-    /// Keep at most so many messages of a topic
+    /// Keep at most N messages of a topic
     #[arg(long, value_name = "N", default_value_t = Retention::default().messages)]
     retention_messages: u64,
 
-    /// Keep at most so many bytes of a topic; a message counts 64 and its text
+    /// Keep at most this many bytes of a topic; a message counts as its text and 64
     #[arg(long, value_name = "BYTES", default_value_t = Retention::default().bytes)]
     retention_bytes: u64,
 
-    /// Keep nothing of a topic that was received longer ago [default: any age]
+    /// Drop messages that were received longer ago [default: any age]
     #[arg(long, value_name = "TIME", value_parser = time)]
     retention_age: Option<Duration>,
 
-    /// Have at most so many topics; empty ones that are idle make room for new ones
+    /// Have at most N topics; empty ones that are idle make room for new ones
     #[arg(long, value_name = "N", default_value_t = StoreLimits::default().topics)]
     max_topics: usize,
 
-    /// Keep at most so many bytes in all topics; then publishing fails with RESOURCE_EXHAUSTED
+    /// Keep at most this many bytes in all topics; beyond it publishing fails with
+    /// RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = StoreLimits::default().bytes)]
     max_topic_bytes: u64,
 
-    /// Keep an empty topic for so long after its last use
+    /// Keep an empty topic for this time after its last use
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     topic_idle: Duration,
 
-    /// Remember at most so many producers of a topic; the least recently seen are forgotten first
+    /// Remember at most N producers of a topic; the least recently seen are forgotten first
     #[arg(long, value_name = "N", default_value_t = StoreLimits::default().producers)]
     max_producers: NonZeroUsize,
 }

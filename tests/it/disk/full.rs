@@ -251,7 +251,10 @@ fn a_folder_of_another_version_is_left_alone() {
     let format = folder.path("data/topics/format");
     let ours = fs::read_to_string(&format).expect("a file");
     fs::write(&format, "1000\n").expect("written");
-    refuses(&data, "says \"1000\", and this version knows format");
+    refuses(
+        &data,
+        "contains \"1000\", and this version knows only format",
+    );
     fs::write(&format, ours).expect("written");
     Durable::start(&data, &[]).stop();
 }
