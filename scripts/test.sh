@@ -23,6 +23,28 @@ cargo fmt --all --check
 
 build
 
+say "Modules and crates: what may know what"
+scripts/circles.py
+# Fails where a crate, with these features, has one of these dependencies.
+without() { # arguments of cargo tree, crates
+  local arguments=$1 tree crate
+  shift
+  # shellcheck disable=SC2086 # several arguments
+  tree=$(cargo tree --locked -e normal --prefix none $arguments | awk '{ print $1 }')
+  for crate; do
+    ! grep -qx "$crate" <<<"$tree" || die "cargo tree $arguments shows $crate"
+  done
+}
+without "-p grpcio-streams" fjall clap serde_json openssl tikv-jemalloc-sys
+without "-p grpcio-streams" grpcio-serve grpcio-credentials topic-log
+without "-p topic-log --all-features" grpcio grpcio-streams
+without "-p greeter-stream --no-default-features --features client" \
+  fjall clap grpcio-serve tikv-jemalloc-sys
+without "-p greeter-stream" tokio async-std smol
+for features in "" client server; do
+  cargo check --release --locked --quiet --no-default-features --features "$features"
+done
+
 say "Clippy"
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
 

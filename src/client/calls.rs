@@ -11,6 +11,7 @@ use grpcio_streams::{Queues, Status};
 
 use super::config::{Balance, Config, ConfigError};
 use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::message::request;
 use crate::protocol::{Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
 /// What [`Config::keepalive`] is at least.
@@ -205,13 +206,5 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut s = f.debug_struct("Client");
         s.field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// A message with this text.
-pub(crate) fn request(data: String) -> StreamReqData {
-    StreamReqData {
-        data,
-        ..StreamReqData::default()
     }
 }

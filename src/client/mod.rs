@@ -29,7 +29,6 @@ mod retry;
 mod subscribe;
 
 pub use address::AddressError;
-pub(crate) use calls::request;
 pub use calls::Client;
 pub use config::{Balance, Config, ConfigError};
 pub use participant::{JoinOptions, Participant};

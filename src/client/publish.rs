@@ -11,8 +11,9 @@ use futures_timer::Delay;
 use grpcio_streams::Status;
 use topic_log::{Epoch, Name, ProducerName, Sequence};
 
-use super::calls::{request, Client};
+use super::calls::Client;
 use super::retry::{is_unavailable, Backoff, Notice};
+use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
 /// How much a call carries at most. Then its messages are acknowledged and the next call begins.

@@ -2,6 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`message`] | the messages |
 //! | [`method`] | the paths of the three methods, and what each does with a topic |
 //! | [`request`] | the request metadata that makes a call one about a topic |
 //! | [`position`] | the response metadata: where the first message of a stream is |
@@ -10,6 +11,7 @@
 //!
 //! `docs/protocol.md` describes all of it for users of other languages.
 
+pub mod message;
 pub mod method;
 pub mod position;
 pub mod reason;

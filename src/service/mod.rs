@@ -18,12 +18,12 @@
 //! GetStream whose request does not come. UNAVAILABLE when the server drains. Calls on a topic have
 //! further [statuses](crate::protocol::reason).
 
+mod config;
 mod original;
 mod rights;
 mod topics;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream};
@@ -40,25 +40,7 @@ use crate::generated::greeter::{self, StreamReqData, StreamResData};
 use crate::generated::rich_status;
 use crate::protocol::{Method, Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
-/// How calls without a topic behave.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The time between two messages of GetStream and of AllStream; zero for as fast as the client
-    /// reads.
-    pub tick_interval: Duration,
-    /// How many messages a GetStream sends; zero for no end.
-    pub ticks: u64,
-}
-
-impl Default for Config {
-    /// As the original Go server: 11 messages, one a second.
-    fn default() -> Self {
-        Self {
-            tick_interval: Duration::from_secs(1),
-            ticks: 11,
-        }
-    }
-}
+pub use self::config::Config;
 
 /// The service `Greeter`, with the topics of a store.
 #[derive(Clone)]
@@ -135,13 +117,6 @@ impl Service for Greeter {
 
     fn stop(&self) {
         self.topics.close();
-    }
-}
-
-fn response(data: String) -> StreamResData {
-    StreamResData {
-        data,
-        ..StreamResData::default()
     }
 }
 

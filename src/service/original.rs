@@ -9,8 +9,9 @@ use futures::{stream, FutureExt, Stream, StreamExt, TryStreamExt};
 use futures_timer::Delay;
 use grpcio_streams::{escaped, Call, Requests, Status};
 
-use super::{response, Config};
+use super::config::Config;
 use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::message::response;
 
 /// What AllStream sends, over and over.
 const SAYING: &str = "ssss";

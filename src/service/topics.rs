@@ -10,8 +10,8 @@ use futures::{stream, FutureExt, Stream, StreamExt, TryFutureExt};
 use grpcio_streams::{Call, Requests, Status};
 use topic_log::{Appended, Cursor, Error, Message, Name, Sequence, StartAt, Store, Topic};
 
-use super::response;
 use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::message::response;
 use crate::protocol::reason::status_of;
 use crate::protocol::{Position, Reason, Receipt, Request};
 

@@ -16,8 +16,9 @@ use topic_log::{Name, StartAt};
 
 use super::flags::{Work, STAMP};
 use super::meter::{Meter, Window};
-use crate::client::{request, Client};
+use crate::client::Client;
 use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
 /// What the streams of a load have in common.
