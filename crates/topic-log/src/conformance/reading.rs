@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
+use super::harness::Harness;
 use super::kit::{append, next, next_text, subscribe, texts, topic, KEEP_ALL};
 use super::wait::eventually;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::start_at::StartAt;
