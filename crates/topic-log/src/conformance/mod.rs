@@ -93,6 +93,7 @@ macro_rules! conformance_tests {
                 the_least_recently_seen_producer_is_forgotten
             }
             reading {
+                a_cursor_that_begins_to_wait_is_woken
                 a_cursor_follows_while_messages_are_appended
                 a_cursor_tells_whether_it_is_behind
                 a_waiting_cursor_gets_each_message
