@@ -1,5 +1,5 @@
-//! Panics as errors: that of a damaged file, or a mistake of ours, must not end a thread that
-//! others wait for.
+//! Panics as errors. A panic must not end a thread that others wait for, whether a damaged file or a
+//! bug causes it.
 
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};

@@ -10,11 +10,18 @@ const MAX_BYTES: usize = 255;
 
 const RULE: &str = "a name is 1 to 255 of A-Z a-z 0-9 . _ / -";
 
-/// The name of a topic: 1 to 255 of `A-Z a-z 0-9 . _ / -`.
+/// The name of a topic: 1 to 255 of the characters `A-Z a-z 0-9 . _ / -`.
+///
+/// ```
+/// use topic_log::{Name, NameError};
+///
+/// assert_eq!(Name::new("stocks/AAPL").map(|name| name.to_string()).as_deref(), Ok("stocks/AAPL"));
+/// assert_eq!(Name::new("a b"), Err(NameError::Character(' ', 1)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
 
-/// The name of a producer: as a topic's.
+/// The name of a producer. It consists of the same characters as the [`Name`] of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProducerName(Arc<str>);
 

@@ -32,7 +32,7 @@ pub(crate) struct Checked {
 }
 
 impl Producers {
-    /// Remembers at most so many producers.
+    /// Remembers at most this number of producers.
     pub(crate) fn new(most: NonZeroUsize) -> Self {
         Self {
             // A bounded cache would allocate for all of them at once.

@@ -10,17 +10,24 @@ use crate::offset::{Epoch, Offset};
 
 /// Where a subscriber starts.
 ///
-/// Written `latest`, `earliest`, an offset, `-N` for the last N, or `@SECONDS` for a Unix time;
-/// the epoch of an offset is written elsewhere.
+/// As text it is `latest`, `earliest`, an offset, `-N` for the last N messages, or `@SECONDS` for a
+/// Unix time. The text of an offset does not include its epoch.
+///
+/// ```
+/// use topic_log::StartAt;
+///
+/// assert_eq!("-10".parse(), Ok(StartAt::Last(10)));
+/// assert_eq!(StartAt::Offset(7, None).to_string(), "7");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartAt {
-    /// At what is appended from now on.
+    /// At the next message that is appended.
     Latest,
     /// At the oldest message that is kept.
     Earliest,
-    /// At this offset; of this life of the topic, where one is given.
+    /// At this offset. With an epoch, only if the topic is in this epoch.
     Offset(Offset, Option<Epoch>),
-    /// At the last so many messages that are kept.
+    /// At the last messages, at most this number; fewer where fewer are kept.
     Last(u64),
     /// At the first message that was received at this time or later.
     Since(SystemTime),
@@ -69,10 +76,19 @@ impl fmt::Display for StartAt {
     }
 }
 
-/// A number of digits only: without the sign that `parse` would take.
+/// A number that consists of decimal digits only. `None` for anything else, such as a number with
+/// the sign that `parse` accepts, and for numbers from 2^64 on.
+///
+/// ```
+/// assert_eq!(topic_log::decimal("7"), Some(7));
+/// assert_eq!(topic_log::decimal("+7"), None);
+/// ```
 pub fn decimal(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::thread;
 
 use futures::future::join_all;
 
+use super::harness::Harness;
 use super::kit::{append, bounds, next, read, subscribe, texts, topic, KEEP_ALL};
 use super::wait::{eventually, soon};
-use super::Harness;
 use crate::append::Appended;
 use crate::limits::StoreLimits;
 use crate::start_at::StartAt;

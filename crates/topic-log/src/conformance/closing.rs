@@ -2,11 +2,11 @@
 
 use std::thread;
 
+use super::harness::Harness;
 use super::kit::{
     append, next, next_text, subscribe, texts, topic, try_append, try_topic, KEEP_ALL,
 };
 use super::wait::soon;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::start_at::StartAt;

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::wait::soon;
 use crate::append::{Appended, Sequence};
@@ -114,7 +115,7 @@ pub(super) fn bounds(earliest: u64, next: u64) -> Bounds {
 pub(super) fn topic_limit(topics: usize) -> StoreLimits {
     StoreLimits {
         topics,
-        idle: std::time::Duration::ZERO,
+        idle: Duration::ZERO,
         ..StoreLimits::default()
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::harness::Harness;
 use super::kit::{
-    append, bounds, keep, subscribe, texts, topic, topic_limit, try_append, try_topic, KEEP_ALL,
+    append, bounds, keep, subscribe, texts, topic, topic_limit, try_append, try_subscribe,
+    try_topic, KEEP_ALL,
 };
 use super::wait::eventually;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::Message;
@@ -53,7 +54,7 @@ pub fn idle_topics_make_room_and_begin_another_epoch<H: Harness>() {
     assert_ne!(again.epoch(), epoch);
     assert_eq!(again.bounds(), bounds(0, 0));
     let start = StartAt::Offset(3, Some(epoch));
-    let resumed = super::kit::try_subscribe(&again, start);
+    let resumed = try_subscribe(&again, start);
     assert!(matches!(resumed.err(), Some(Error::OtherEpoch { wanted, .. }) if wanted == epoch));
 }
 

@@ -35,6 +35,7 @@
 
 pub mod appending;
 pub mod closing;
+mod harness;
 mod kit;
 pub mod limits;
 pub mod model;
@@ -45,25 +46,8 @@ pub mod retention;
 pub mod starting;
 mod wait;
 
+pub use self::harness::Harness;
 pub use self::wait::{eventually, soon, PATIENCE};
-use crate::limits::StoreLimits;
-use crate::retention::Retention;
-use crate::store::Store;
-
-/// How the checks open a store.
-///
-/// `default()` makes a place without topics, for example a temporary folder. Each check makes its
-/// own. A check opens one store at a time in it: it drops one before it opens the next.
-pub trait Harness: Default {
-    /// Whether a store has what an earlier store in the same place had.
-    const SURVIVES_REOPENING: bool;
-
-    /// How many random histories [`model`] tries.
-    const HISTORIES: u32 = 200;
-
-    /// Opens the store in this place.
-    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store>;
-}
 
 /// Makes a test of each check in [`conformance`](crate::conformance), for the
 /// [`Harness`](crate::conformance::Harness) that it is given. The tests lie in a module for each
@@ -109,6 +93,7 @@ macro_rules! conformance_tests {
                 the_least_recently_seen_producer_is_forgotten
             }
             reading {
+                a_cursor_that_begins_to_wait_is_woken
                 a_cursor_follows_while_messages_are_appended
                 a_cursor_tells_whether_it_is_behind
                 a_waiting_cursor_gets_each_message

@@ -11,9 +11,9 @@ use std::time::Instant;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use super::harness::Harness;
 use super::kit::{append, sequence, topic, try_subscribe};
 use super::wait::{soon, PATIENCE};
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::{Message, MESSAGE_OVERHEAD};

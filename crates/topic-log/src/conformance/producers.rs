@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 
 use futures::future::join_all;
 
+use super::harness::Harness;
 use super::kit::{bounds, keep, name, publish, read, sequence, texts, topic, KEEP_ALL};
 use super::wait::soon;
-use super::Harness;
 use crate::append::Appended;
 use crate::error::Error;
 use crate::limits::StoreLimits;

@@ -1,15 +1,17 @@
 //! Cursors: order, following, and wake-ups.
 
+use std::hint;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Instant;
 
+use super::harness::Harness;
 use super::kit::{append, next, next_text, subscribe, texts, topic, KEEP_ALL};
-use super::wait::eventually;
-use super::Harness;
+use super::wait::{eventually, PATIENCE};
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::start_at::StartAt;
@@ -98,10 +100,10 @@ pub fn a_cursor_tells_whether_it_is_behind<H: Harness>() {
     assert_eq!((cursor.offset(), cursor.is_behind()), (2, false));
 }
 
-/// A cursor that waits on another thread gets each of many messages, of which the next is appended
-/// only when it has the last. A single lost wake-up stops it.
+/// A cursor that waits on another thread gets each of many messages. The next message is appended
+/// only when the cursor has the last one, so that a lost wake-up stops it.
 pub fn a_waiting_cursor_gets_each_message<H: Harness>() {
-    const MESSAGES: u64 = 2_000;
+    const MESSAGES: u64 = 1_000;
     let place = H::default();
     let store = place.open(KEEP_ALL, StoreLimits::default());
     let topic = topic(&*store, "t");
@@ -120,6 +122,53 @@ pub fn a_waiting_cursor_gets_each_message<H: Harness>() {
         }
     }
     reader.join().expect("a message was not delivered");
+}
+
+/// A message that is appended at the very moment in which a cursor begins to wait is delivered: it
+/// is there at once, or the cursor is woken. Both threads spin, and meet at another moment each
+/// time.
+pub fn a_cursor_that_begins_to_wait_is_woken<H: Harness>() {
+    const MESSAGES: u64 = 2_000;
+    let spin = |times| (0..times).for_each(|_| hint::spin_loop());
+    let place = H::default();
+    let store = place.open(KEEP_ALL, StoreLimits::default());
+    let topic = topic(&*store, "t");
+    let mut cursor = subscribe(&topic, StartAt::Latest);
+    let begun = Arc::new(AtomicU64::new(0));
+    let publisher = thread::spawn({
+        let (begun, topic) = (begun.clone(), topic.clone());
+        move || {
+            for n in 0..MESSAGES {
+                let deadline = Instant::now() + PATIENCE;
+                while begun.load(Ordering::SeqCst) <= n {
+                    assert!(Instant::now() < deadline, "the cursor has not begun");
+                    hint::spin_loop();
+                }
+                spin(n % 61);
+                append(&topic, texts(n..n + 1));
+            }
+        }
+    });
+    let woken = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(woken.clone());
+    let mut cx = Context::from_waker(&waker);
+    for n in 0..MESSAGES {
+        begun.store(n + 1, Ordering::SeqCst);
+        spin(n / 61 % 61);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = woken.0.load(Ordering::SeqCst);
+            if let Poll::Ready(message) = Pin::new(&mut *cursor).poll_next(&mut cx) {
+                assert_eq!(message.expect("a message").data, texts(n..n + 1)[0]);
+                break;
+            }
+            while woken.0.load(Ordering::SeqCst) == before {
+                assert!(Instant::now() < deadline, "message {n} was not delivered");
+                thread::yield_now();
+            }
+        }
+    }
+    publisher.join().expect("a publisher");
 }
 
 /// Of many cursors that wait, all are woken, and those that have left are not missed.

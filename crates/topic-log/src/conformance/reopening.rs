@@ -1,11 +1,11 @@
 //! What a store has of an earlier store in the same place: everything, or nothing.
 
+use super::harness::Harness;
 use super::kit::{
     append, bounds, keep, next, publish, read, subscribe, texts, topic, topic_limit, try_append,
     try_subscribe, try_topic, KEEP_ALL,
 };
 use super::wait::eventually;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::Message;

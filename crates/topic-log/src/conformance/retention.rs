@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::harness::Harness;
 use super::kit::{
     append, bounds, keep, name, next, next_text, read, subscribe, texts, topic, KEEP_ALL,
 };
 use super::wait::eventually;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::Message;

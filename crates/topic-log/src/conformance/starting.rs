@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::harness::Harness;
 use super::kit::{
     append, bounds, keep, name, next_text, subscribe, texts, topic, try_subscribe, KEEP_ALL,
 };
 use super::wait::eventually;
-use super::Harness;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::offset::Epoch;

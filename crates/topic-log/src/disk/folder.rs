@@ -1,14 +1,13 @@
-//! The folder of a server's topics: who may use it, and in which format it is.
+//! The folder of a store: its lock and its format.
 //!
 //! | what | why |
 //! |---|---|
 //! | `lock` | locked by the process that uses the folder |
 //! | `topics/format` | the number of the format, as text |
-//! | `topics/store/` | the engine's files |
-//! | `topics/probe` | a file that is written to see whether there is room again, and removed |
+//! | `topics/store/` | the files of the engine |
+//! | `topics/probe` | written to see whether there is room again, and removed at once |
 //!
-//! `topics` comes into being in one step, with everything in it: where it is, nothing of it may be
-//! missing.
+//! `topics` is created in one step with everything in it. A file that is missing in it is damage.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -21,13 +20,13 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::open_error::OpenError;
 
-/// What this program writes.
+/// The number of the format that this version reads and writes.
 const FORMAT: u32 = 1;
 
-/// How long a lock that is held is asked for again.
+/// How long a lock that another process holds is tried again.
 const LOCKED_WITHIN: Duration = Duration::from_secs(1);
 
-/// A folder that no other process uses.
+/// A folder that is locked, so that no other process uses it.
 #[derive(Debug)]
 pub(super) struct Folder {
     topics: PathBuf,
@@ -36,16 +35,16 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The topics in `dir`, which comes into being if it is not there.
+    /// Locks `dir`, which is created if it does not exist.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         let is_new = !exists(dir)?;
-        // Its messages are nobody else's.
+        // Other users may not read the messages.
         let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir);
         made.map_err(|source| match source.kind() {
-            // It is a file that exists.
+            // There is a file of this name.
             io::ErrorKind::AlreadyExists => failed(dir, io::ErrorKind::NotADirectory.into()),
             _ => failed(dir, source),
         })?;
@@ -61,18 +60,18 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The topics in `dir`, where there are some.
+    /// Locks `dir`, in which there have to be topics.
     pub(super) fn existing(dir: &Path) -> Result<Self, OpenError> {
         if !exists(&dir.join("topics"))? {
             return Err(OpenError::Empty(dir.to_owned()));
         }
-        // It need not be written to.
+        // The folder may be read-only.
         let folder = Self::lock(dir, File::options().read(true))?;
         folder.check()?;
         Ok(folder)
     }
 
-    /// Fails once the folder is no longer where it was: what is written would be found nowhere.
+    /// Fails once the folder is no longer where it was. What is written then would not be found.
     pub(super) fn is_there(&self) -> Result<(), Failure> {
         let same = |there: &fs::Metadata, locked: &fs::Metadata| {
             (there.dev(), there.ino()) == (locked.dev(), locked.ino())
@@ -85,12 +84,12 @@ impl Folder {
         }
     }
 
-    /// Where the engine has its files.
+    /// The folder with the files of the engine.
     pub(super) fn store(&self) -> PathBuf {
         self.topics.join("store")
     }
 
-    /// What it means that the engine fails to open its files.
+    /// The error when the engine fails to open its files.
     pub(super) fn not_opened(&self, why: Failure) -> OpenError {
         not_opened(self.store(), why)
     }
@@ -104,8 +103,7 @@ impl Folder {
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                // A process that is just being started has the locks of the one that starts it, for
-                // a moment.
+                // A child process that is being started holds the locks of its parent for a moment.
                 Err(TryLockError::WouldBlock) if started.elapsed() < LOCKED_WITHIN => {
                     thread::sleep(LOCKED_WITHIN / 20);
                 }
@@ -122,7 +120,7 @@ impl Folder {
 
     fn create(&self, dir: &Path) -> Result<(), OpenError> {
         let new = dir.join("topics.new");
-        // What was not finished before.
+        // Left over from a process that ended meanwhile.
         if exists(&new)? {
             fs::remove_dir_all(&new).map_err(|source| failed(&new, source))?;
         }
@@ -147,13 +145,15 @@ impl Folder {
             }
             Err(source) => return Err(failed(&path, source)),
         };
-        match found.trim_end().parse() == Ok(FORMAT) {
-            true => Ok(()),
-            false => Err(OpenError::Format {
+        let found = found.trim_end();
+        if found.parse() == Ok(FORMAT) {
+            Ok(())
+        } else {
+            Err(OpenError::Format {
                 path,
-                found: found.trim_end().to_owned(),
+                found: found.to_owned(),
                 known: FORMAT,
-            }),
+            })
         }
     }
 }
@@ -168,7 +168,7 @@ fn not_opened(path: PathBuf, why: Failure) -> OpenError {
     }
 }
 
-/// Whether there is room: fails like any other write where a file of a MiB cannot be written.
+/// Checks that there is room: writes a file of 1 MiB next to `store`, and removes it.
 pub(super) fn probe(store: &Path) -> io::Result<()> {
     let path = store.with_file_name("probe");
     let written = File::create(&path).and_then(|mut file| {

@@ -1,17 +1,17 @@
 //! What is done to the engine's journal before the engine opens it.
 //!
-//! fjall's journal is `NUMBER.jnl`, the highest the one that it writes; a batch in it ends with a tag,
-//! a checksum of eight bytes, and [`END`] (fjall 3.1, `journal/entry.rs`).
+//! fjall's journals are the files `NUMBER.jnl`. It writes to the one with the highest number. A batch
+//! in it ends with a tag, a checksum of eight bytes, and [`END`] (fjall 3.1, `journal/entry.rs`).
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// What every batch ends with.
+/// The last bytes of every batch.
 const END: &[u8] = b"FJL\x03";
 
-/// The journals of a store, the one that is written last.
+/// The journals of a store. The one that is written to is the last.
 pub(super) fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(store)? {
@@ -27,8 +27,9 @@ pub(super) fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(journals.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Writes what the journals have once more, where it is. After a failed sync the system may show
-/// what never reached the disk, and take it for written: what came behind it would be lost with it.
+/// Writes the contents of the journals again, in place. After a failed sync the operating system may
+/// return what never reached the disk, and take it for written. Whatever follows it in the journal
+/// would be lost with it.
 pub(super) fn write_again(store: &Path) -> io::Result<()> {
     let mut chunk = vec![0; 1024 * 1024];
     for path in journals(store)? {
@@ -47,7 +48,7 @@ pub(super) fn write_again(store: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Cuts the last batch off, which a power failure may have left with a hole.
+/// Cuts off the last batch, in which a power failure may have left a hole.
 pub(super) fn cut_last_batch(store: &Path) -> io::Result<()> {
     let Some(path) = journals(store)?.pop() else {
         return Ok(());
@@ -59,7 +60,7 @@ pub(super) fn cut_last_batch(store: &Path) -> io::Result<()> {
         before.rev().position(|four| four == END).map(|n| last - n)
     });
     let file = File::options().write(true).open(path)?;
-    // Whatever is cut short is dropped as well.
+    // This drops an incomplete batch behind it as well.
     file.set_len(before.unwrap_or(0) as u64)?;
     file.sync_all()
 }

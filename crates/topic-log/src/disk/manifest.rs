@@ -1,16 +1,15 @@
-//! The engine's own list of its files, looked at before the engine does.
+//! Checks the engine's own list of its files, before the engine reads it.
 //!
-//! On opening, fjall takes what its list does not name for left over, and removes it. It does not
-//! check the list: with a byte of it changed it may begin anew and remove everything. So the list is
-//! checked here, and nothing is opened where it is not what was written.
+//! When fjall opens its files, it takes those that its list does not name for leftovers, and removes
+//! them. It does not check the list: when one byte of it has changed, fjall may begin anew and remove
+//! everything. So the list is checked here, and nothing is opened if it is not what was written.
 //!
-//! Of each of fjall's trees, `keyspaces/N`, the file `current` names the list that counts: its
-//! number and its XXH3 of 128 bits, in little-endian, and a zero for the kind of checksum. The list
-//! is the file `vNUMBER` (lsm-tree 3, `version/persist.rs`).
+//! Each of fjall's trees is a folder `keyspaces/N`. Its file `current` names the list that counts, by
+//! number and by the 128 bits of its XXH3, both little-endian, and a zero for the kind of checksum.
+//! The list is the file `vNUMBER` (lsm-tree 3, `version/persist.rs`).
 //!
-//! Where it finds no journal, `NUMBER.jnl`, it begins one with batches that are numbered from 0 on,
-//! and on the next opening takes them for older than its tables, and drops them (fjall 3.1,
-//! `db.rs`).
+//! Where fjall finds no journal (`NUMBER.jnl`), it begins one whose batches are numbered from 0 on.
+//! The next time it takes them for older than its tables, and drops them (fjall 3.1, `db.rs`).
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -20,18 +19,18 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::failure::Failure;
 use super::journal::journals;
 
-/// fjall's own tree, and ours.
+/// The tree of fjall itself, and the tree with the topics.
 const TREES: [&str; 2] = ["0", "1"];
 
-/// Whether the engine would find all of its files.
+/// Checks that the engine will find all of its files.
 pub(super) fn check(store: &Path) -> Result<(), Failure> {
-    // Who has them open still changes them.
+    // While the engine has its files open, it changes them.
     if let Ok(lock) = File::open(store.join("lock")) {
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             return Err(Failure::StillOpen);
         }
     }
-    // Without it the engine would begin anew.
+    // Without this file the engine would begin anew.
     let version = store.join("version");
     if !version.try_exists()? {
         return Err(wrong(&version, "is missing"));
@@ -67,9 +66,10 @@ fn check_tree(tree: &Path) -> Result<(), Failure> {
         }
         Err(e) => return Err(e.into()),
     };
-    match xxh3_128(&bytes) == u128::from_le_bytes(*sum) {
-        true => Ok(()),
-        false => Err(wrong(&list, "is not what was written")),
+    if xxh3_128(&bytes) == u128::from_le_bytes(*sum) {
+        Ok(())
+    } else {
+        Err(wrong(&list, "is not what was written"))
     }
 }
 

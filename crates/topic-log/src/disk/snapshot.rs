@@ -1,5 +1,5 @@
-//! A copy of the engine's files, to look at what is in them without changing them: the engine mends
-//! what it opens.
+//! A copy of the engine's files, in which they can be opened without changing the originals. The
+//! engine mends what it opens.
 
 use std::fs;
 use std::io;
@@ -8,15 +8,13 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-/// Where the engine has the files that it writes once and then only reads or removes.
+/// The folders with the files that the engine writes once, and then only reads or removes.
 const TABLES: &str = "tables";
 
-/// A copy in the folder for temporary files, which is gone when this is dropped. The tables, nearly
-/// all of the bytes, are links.
+/// Copies the files in `store` to a temporary folder, which is removed when it is dropped. The
+/// tables, which are nearly all of the bytes, are links.
 pub(super) fn snapshot(store: &Path) -> io::Result<TempDir> {
-    let copied = tempfile::Builder::new()
-        .prefix("greeter-topics-")
-        .tempdir()?;
+    let copied = tempfile::Builder::new().prefix("topic-log-").tempdir()?;
     copy_folder(&fs::canonicalize(store)?, copied.path())?;
     Ok(copied)
 }

@@ -55,7 +55,7 @@ fn read(topic: &Arc<dyn Topic>, start: StartAt) -> Vec<Arc<str>> {
     texts
 }
 
-/// Allocated, as `du` counts.
+/// The bytes that are allocated for a folder, as `du` counts them.
 fn disk_bytes(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir)
         .expect("a folder")
@@ -63,7 +63,7 @@ fn disk_bytes(dir: &Path) -> u64 {
     let bytes = entries.map(|entry| match entry.metadata() {
         Ok(data) if data.is_dir() => disk_bytes(&entry.path()),
         Ok(data) => data.blocks() * 512,
-        // The engine removes what it has merged.
+        // The engine has removed a file that it merged.
         Err(_) => 0,
     });
     bytes.sum()
@@ -82,7 +82,7 @@ fn a_reopened_topic_is_read_from_anywhere() {
         let topic = topic_of(&store, "t");
         epoch = topic.epoch();
         append(&topic, texts(0..5_000));
-        // Times are of one clock: the next message has a later one.
+        // The clock has to go on, so that the next message has a later time.
         let received = SystemTime::now();
         until("the clock goes on", || SystemTime::now() > received);
         middle = SystemTime::now();
@@ -107,7 +107,7 @@ fn a_reopened_topic_is_read_from_anywhere() {
     ] {
         assert_eq!(read(&topic, from), texts(first..20_000), "{from}");
     }
-    // What is new is told from memory, what is old from disk, and nothing twice.
+    // New messages come from memory and old ones from disk, and none comes twice.
     append(&topic, texts(20_000..20_010));
     assert_eq!(read(&topic, StartAt::Earliest), texts(0..20_010));
     assert_eq!(read(&topic, StartAt::Since(middle)), texts(5_000..20_010));
@@ -120,7 +120,7 @@ fn one_sync_serves_all_publishers_that_wait() {
     let topics: Vec<_> = (0..20)
         .map(|n| topic_of(&store, &format!("t{n}")))
         .collect();
-    // All are handed over before the first is waited for.
+    // All batches are handed over before the first answer is waited for.
     let appends = (0..2_000).map(|n| topics[n % 20].append(texts(0..1), None));
     let appended = soon("all of them", join_all(appends));
     for (n, appended) in appended.into_iter().enumerate() {
@@ -135,7 +135,7 @@ fn one_sync_serves_all_publishers_that_wait() {
 }
 
 #[test]
-fn as_many_producers_as_may_be_are_remembered_after_reopening() {
+fn the_limit_of_producers_holds_after_reopening() {
     let dir = tempfile::tempdir().expect("a folder");
     let limits = |producers| StoreLimits {
         producers: NonZeroUsize::new(producers).expect("some"),
@@ -162,7 +162,7 @@ fn as_many_producers_as_may_be_are_remembered_after_reopening() {
         assert!(gap(publish(&topic, "c", 9)));
         assert!(publish(&topic, "a", 7).is_ok(), "the first is forgotten");
     }
-    // With fewer than before the others are forgotten, and may begin anew.
+    // With a lower limit the others are forgotten, and may begin at any number.
     for round in 0..2 {
         let store = reopen(1);
         let topic = topic_of(&store, "t");
@@ -173,7 +173,7 @@ fn as_many_producers_as_may_be_are_remembered_after_reopening() {
 }
 
 #[test]
-fn what_is_too_old_goes_and_so_does_its_disk_space() {
+fn old_messages_are_dropped_and_their_disk_space_is_given_back() {
     let dir = tempfile::tempdir().expect("a folder");
     let age = Duration::from_secs(2);
     let retention = Retention {
@@ -184,7 +184,7 @@ fn what_is_too_old_goes_and_so_does_its_disk_space() {
     let store = open_with(dir.path(), retention, StoreLimits::default());
     let topic = topic_of(&store, "t");
     let mut state = 1_u64;
-    // Nothing that compresses.
+    // Texts that do not compress.
     let mut noise = || {
         let hex = (0..64).map(|_| {
             state = state
@@ -213,7 +213,7 @@ fn what_is_too_old_goes_and_so_does_its_disk_space() {
 }
 
 #[test]
-fn less_retention_than_before_holds_for_what_is_there() {
+fn a_lower_retention_holds_for_messages_that_are_there() {
     let dir = tempfile::tempdir().expect("a folder");
     {
         let store = open(dir.path());
@@ -229,7 +229,7 @@ fn less_retention_than_before_holds_for_what_is_there() {
     assert_eq!(read(&topic, StartAt::Earliest), texts(8_990..9_000));
 }
 
-/// What a power failure leaves of a batch whose middle has not reached the disk yet.
+/// A power failure may leave a hole in a batch whose middle has not reached the disk.
 #[test]
 fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -259,7 +259,7 @@ fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
     assert_eq!(read(&topic, StartAt::Earliest), texts(0..101));
     assert_eq!(append(&topic, texts(101..102)).first, Some(101));
     drop((topic, store));
-    // Where whole ones follow, it is not a torn one: that is damage.
+    // A bad batch with whole ones behind it is not torn, but damaged.
     let mut again = fs::read(&journal).expect("a file");
     let early = again
         .windows(9)
@@ -278,7 +278,7 @@ fn a_torn_last_batch_is_dropped_and_nothing_before_it() {
 }
 
 #[test]
-fn a_group_for_several_full_topics_is_taken_as_each_alone_would_be() {
+fn a_group_accepts_the_batches_of_several_full_topics() {
     let dir = tempfile::tempdir().expect("a folder");
     let retention = Retention {
         bytes: 10 * (64 + 9),
@@ -300,7 +300,7 @@ fn a_group_for_several_full_topics_is_taken_as_each_alone_would_be() {
 }
 
 #[test]
-fn nothing_is_acknowledged_in_a_folder_that_is_gone() {
+fn nothing_is_acknowledged_once_the_folder_is_gone() {
     let dir = tempfile::tempdir().expect("a folder");
     let (data, elsewhere) = (dir.path().join("data"), dir.path().join("elsewhere"));
     let store = open(&data);

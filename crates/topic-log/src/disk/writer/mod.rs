@@ -87,7 +87,7 @@ impl Writer {
         }
     }
 
-    /// Works until it is told to stop.
+    /// Works until [`Work::Stop`].
     pub(super) fn run(mut self) {
         let mut going_on = true;
         while going_on || !self.held.is_empty() {
