@@ -1,3 +1,3 @@
-//! What the documents say: their examples are typed in as they stand.
+//! The examples of the documents, typed as they stand there.
 
 mod walk_throughs;

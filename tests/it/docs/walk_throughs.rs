@@ -1,4 +1,4 @@
-//! The walk-throughs of the README, typed as they are there.
+//! The walk-throughs of the tutorial, typed as they stand there.
 //!
 //! Each is a block of lines `NAME$ command`, `NAME> line` and `NAME| output`. In an output `…` stands
 //! for any text, and an output that is only `…` stands for any lines. The test replaces the ports by
@@ -15,14 +15,13 @@ use testkit::terminal::Terminal;
 use crate::support::program::CLIENT;
 use crate::support::server;
 
-/// The block after the paragraph that begins with `title`.
+/// The first block of the section with this title.
 fn block(title: &str) -> Vec<String> {
-    let readme = include_str!("../../../README.md");
-    let start = readme
-        .find(&format!("**{title}.**"))
-        .expect("in the README");
-    let lines = readme[start..].lines();
+    let tutorial = include_str!("../../../docs/tutorial.md");
+    let heading = format!("### {title}");
+    let lines = tutorial.lines().skip_while(|line| *line != heading).skip(1);
     let block: Vec<_> = lines
+        .take_while(|line| !line.starts_with('#'))
         .skip_while(|line| !line.starts_with("    "))
         .map_while(|line| Some(line.strip_prefix("    ")?.to_owned()))
         .collect();
@@ -38,7 +37,7 @@ fn parse(line: &str) -> (&str, char, &str) {
     (name, mark, rest[1..].trim_start())
 }
 
-/// Types a walk-through of the README and checks what the terminals show.
+/// Types a walk-through of the tutorial and checks what the terminals show.
 fn walk_through(title: &str) {
     let server = server::start_quiet(&[]);
     let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
