@@ -302,8 +302,8 @@ mod tests {
             ),
             (
                 Error::OtherEpoch { topic: topic.clone(), wanted: Epoch(1), now: epoch, bounds },
-                "OUT_OF_RANGE: topic stocks/aaa lives its epoch 00000000000000ff, not \
-                 0000000000000001: offsets of then mean nothing now; its earliest is 5 and its next 9",
+                "OUT_OF_RANGE: topic stocks/aaa is in epoch 00000000000000ff and not in \
+                 0000000000000001, whose offsets mean nothing now: its earliest is 5 and its next 9",
                 "OTHER_EPOCH",
                 position,
             ),
@@ -316,27 +316,27 @@ mod tests {
             ),
             (
                 Error::Limit { of: "topics", limit: 10 },
-                "RESOURCE_EXHAUSTED: the server's limit of 10 topics is reached",
+                "RESOURCE_EXHAUSTED: the store's limit of 10 topics is reached: raise it, or make room",
                 "",
                 "",
             ),
             (
                 Error::Storage { dir: "/data".into(), why: "No space left on device".to_owned() },
                 "UNAVAILABLE: the topics in /data cannot be used: No space left on device; try \
-                 again, as the server does every second",
+                 again later, as the store does every second",
                 "",
                 "",
             ),
             (
                 Error::Damaged { topic, offset: 7, dir: "/data".into() },
-                "DATA_LOSS: topic stocks/aaa is damaged at offset 7: read from a later one, or \
-                 have a copy of /data put back",
+                "DATA_LOSS: topic stocks/aaa is damaged at offset 7: read from a later offset, or \
+                 put back a copy of /data",
                 "",
                 "",
             ),
             (
                 Error::Closed,
-                "UNAVAILABLE: the topics are closed: the server is shutting down",
+                "UNAVAILABLE: the topics are closed",
                 "",
                 "",
             ),
