@@ -4,6 +4,7 @@
 //! that begins with the name of the program.
 
 use std::fs;
+use std::ops::Range;
 use std::process::Command;
 
 use serde_json::{json, Value};
@@ -54,7 +55,7 @@ impl Programs {
         command
     }
 
-    /// Publishes messages from this one on, numbered by what they are; the receipt without its epoch.
+    /// Publishes these numbers as messages, each with itself as its sequence number; the receipt.
     fn publish(&self, address: &str, first: usize, end: usize) -> Value {
         receipt(&run(&mut self.publisher(address, first, end), b"").stdout)
     }
@@ -156,6 +157,13 @@ fn go() -> Programs {
     programs
 }
 
+/// Expects the messages of these numbers, and no others between them.
+fn expect(seen: &mut Lines, numbers: Range<usize>) {
+    for n in numbers {
+        assert_eq!(seen.next(PATIENCE), Some(n.to_string()));
+    }
+}
+
 /// Publishes and subscribes while a receipt gets lost and the server is killed and started again, and
 /// at last with a server that has lost its topics.
 fn nothing_is_lost_or_repeated(programs: &Programs) {
@@ -177,13 +185,10 @@ fn nothing_is_lost_or_repeated(programs: &Programs) {
 
     let mut publisher = Process::start(&mut programs.publisher(&address, 5, MESSAGES));
     let mut receipts = publisher.lines();
-    let expect = |n: usize, seen: &mut Lines| {
-        assert_eq!(seen.next(PATIENCE), Some(n.to_string()));
-    };
-    (0..=5).for_each(|n| expect(n, &mut seen));
+    expect(&mut seen, 0..6);
     server.kill();
     server.start_again();
-    (6..MESSAGES).for_each(|n| expect(n, &mut seen));
+    expect(&mut seen, 6..MESSAGES);
     let line = receipts.next(PATIENCE).expect("a receipt");
     let published = receipt(line.as_bytes());
     let count = |field: &str| published[field].as_u64().expect("a number");
