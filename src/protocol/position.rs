@@ -6,6 +6,8 @@
 //! | `offset` | the offset of the first message of the stream |
 //!
 //! Message number i of the stream, counted from 0, has the offset `offset + i`.
+//!
+//! The metadata arrive together with the first message. A call that ends without a message has none.
 
 use grpcio::{Metadata, MetadataBuilder};
 use topic_log::{Epoch, Offset};

@@ -1,6 +1,7 @@
 //! What the environment tells a test: sizes, and where programs are.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::process::Command;
 use std::str::FromStr;
@@ -15,10 +16,14 @@ pub fn number<T: FromStr<Err: Debug>>(variable: &str) -> Option<T> {
     Some(parsed.unwrap_or_else(|e| panic!("{variable} is {number:?}, which is no number: {e:?}")))
 }
 
-/// A program that `scripts/test.sh` installs and names in this variable of the environment.
+/// The path of what `scripts/test.sh` installs and names in this variable of the environment. Panics
+/// when it is not set.
+pub fn installed(variable: &str) -> OsString {
+    let path = env::var_os(variable);
+    path.unwrap_or_else(|| panic!("{variable} names nothing; scripts/test.sh installs it"))
+}
+
+/// The same for a program.
 pub fn tool(variable: &str) -> Command {
-    let Some(program) = env::var_os(variable) else {
-        panic!("{variable} names no program; scripts/test.sh installs it");
-    };
-    command(program)
+    command(installed(variable))
 }

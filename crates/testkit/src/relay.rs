@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct Relay {
 struct Shared {
     /// How many DATA frames the server has sent.
     data_frames: AtomicUsize,
+    /// Whether the next of them is lost.
+    lose_next: AtomicBool,
     sockets: Mutex<Vec<TcpStream>>,
 }
 
@@ -58,6 +60,12 @@ impl Relay {
         }
     }
 
+    /// Ends the connection on which the server sends its next DATA frame, and does not pass on that
+    /// frame.
+    pub fn lose_next_data_frame(&self) {
+        self.shared.lose_next.store(true, Ordering::SeqCst);
+    }
+
     /// Ends every connection, as a network that fails does.
     pub fn cut(&self) {
         for socket in self.shared.sockets.lock().drain(..) {
@@ -72,24 +80,24 @@ impl Shared {
         let mut sockets = self.sockets.lock();
         sockets.extend([clone(&client), clone(&server)]);
         let (from, to) = (clone(&client), clone(&server));
-        thread::spawn(move || copy(from, to, |_| {}));
+        thread::spawn(move || copy(from, to, |_| true));
         let shared = self.clone();
         thread::spawn(move || {
             let mut frames = Frames::default();
             copy(server, client, |bytes| {
-                shared
-                    .data_frames
-                    .fetch_add(frames.count_data(bytes), Ordering::SeqCst);
+                let count = frames.count_data(bytes);
+                shared.data_frames.fetch_add(count, Ordering::SeqCst);
+                count == 0 || !shared.lose_next.swap(false, Ordering::SeqCst)
             });
         });
     }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, mut look: impl FnMut(&[u8])) {
+/// Copies for as long as `passes` says so about what has been read. Then it ends both directions.
+fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
-        look(&buffer[..n]);
-        if to.write_all(&buffer[..n]).is_err() {
+        if !passes(&buffer[..n]) || to.write_all(&buffer[..n]).is_err() {
             break;
         }
     }
