@@ -95,3 +95,8 @@ pub use service::Service;
 pub use signals::stop_signal;
 pub use tls::ServerTls;
 pub use {grpcio, grpcio_credentials, grpcio_streams, protobuf};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
