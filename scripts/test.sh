@@ -51,6 +51,9 @@ done
 say "Clippy"
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
+say "Examples, which the tests run"
+cargo build --release --locked --workspace --examples
+
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
@@ -69,6 +72,9 @@ cargo bench --locked --bench durable -- --quick
 say "Documentation: its examples, and that it builds without warnings"
 cargo test --release --locked --workspace --doc
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet
+
+say "Packages"
+scripts/package-check.sh
 
 say "Generated sources"
 scripts/gen.sh --check

@@ -50,6 +50,30 @@ impl Client {
     /// it sends. It follows the topic and publishes to it in two calls rather than in one AllStream:
     /// only receipts show which messages need not be sent again after a lost connection.
     ///
+    /// ```no_run
+    /// use futures::{SinkExt, StreamExt};
+    /// use greeter_stream::client::{Client, Config, JoinOptions};
+    /// use greeter_stream::grpcio_streams::Queues;
+    /// use greeter_stream::topic_log::Name;
+    ///
+    /// # type Error = Box<dyn std::error::Error + Send + Sync>;
+    /// let client = Client::new(&Queues::start("client", 1), Config::default())?;
+    /// let room = Name::new("room")?;
+    /// client.run({
+    ///     let client = client.clone();
+    ///     async move {
+    ///         let mut participant = client.join(room, JoinOptions::default()).await?;
+    ///         participant.send("hello".to_owned()).await?;
+    ///         // Its own message is among those that it receives.
+    ///         while let Some(message) = participant.next().await {
+    ///             println!("{}", message?.data);
+    ///         }
+    ///         Ok::<_, Error>(())
+    ///     }
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The status of the call that asks for that position.

@@ -74,6 +74,26 @@ fn offsets(receipt: &Receipt) -> String {
 impl Client {
     /// Publishes to a topic.
     ///
+    /// ```no_run
+    /// use futures::SinkExt;
+    /// use greeter_stream::client::{Client, Config, PublishOptions};
+    /// use greeter_stream::grpcio_streams::Queues;
+    /// use greeter_stream::topic_log::Name;
+    ///
+    /// let client = Client::new(&Queues::start("client", 1), Config::default())?;
+    /// let topic = Name::new("stocks/AAPL")?;
+    /// let mut publisher = client.publish(topic, PublishOptions::default());
+    /// let receipt = client.run(async move {
+    ///     publisher.feed("189.37".to_owned()).await?;
+    ///     publisher.feed("189.41".to_owned()).await?;
+    ///     // Both messages are stored once this succeeds.
+    ///     publisher.close().await?;
+    ///     Ok::<_, greeter_stream::client::PublishError>(publisher.receipt().cloned())
+    /// })?;
+    /// println!("{receipt:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// The sink gathers messages and sends them in calls of bounded size, whose receipts
     /// acknowledge them. Messages that are not acknowledged are kept. When the server becomes
     /// UNAVAILABLE they are sent again with the same sequence numbers, after waits that grow from a

@@ -192,6 +192,31 @@ impl fmt::Debug for Subscription {
 impl Client {
     /// Follows a topic.
     ///
+    /// ```no_run
+    /// use futures::StreamExt;
+    /// use greeter_stream::client::{Client, Config, SubscribeError, SubscribeOptions};
+    /// use greeter_stream::grpcio_streams::Queues;
+    /// use greeter_stream::topic_log::{Name, StartAt};
+    ///
+    /// let client = Client::new(&Queues::start("client", 1), Config::default())?;
+    /// let options = SubscribeOptions {
+    ///     start: StartAt::Earliest,
+    ///     ..SubscribeOptions::default()
+    /// };
+    /// let mut messages = client.subscribe(Name::new("stocks/AAPL")?, options);
+    /// client.run(async move {
+    ///     while let Some(message) = messages.next().await {
+    ///         match message {
+    ///             Ok(message) => println!("{} {}", message.offset, message.data),
+    ///             Err(SubscribeError::Lost(loss)) => eprintln!("{loss}"),
+    ///             Err(end) => return Err(end),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// When the server becomes UNAVAILABLE, by its own word or because the connection is lost, the
     /// subscription tries again and goes on at the next offset. The waits between tries grow from a
     /// tenth of a second to five seconds. A server that was never reached is tried again only if

@@ -7,6 +7,7 @@ mod calls;
 mod client;
 mod disk;
 mod docs;
+mod examples;
 mod identity;
 mod interop;
 mod lifecycle;

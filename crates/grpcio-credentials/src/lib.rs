@@ -31,3 +31,8 @@ mod token;
 pub use client_tls::ClientTls;
 pub use file::{read, FileError};
 pub use token::{bearer_token, Token, TokenError};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | TLS | certificates are checked before the C core gets them, and read again when they change ([`ServerTls`]) |
-//! | callers | by token or client certificate, with rights that the services define ([`Rights`]) |
+//! | callers | by token or client certificate, with rights to call methods ([`MethodRights`]), or rights that a service defines ([`Rights`]) |
 //! | limits | of messages, metadata, memory, calls, connections and their age; keepalive ([`Limits`]) |
 //! | standard services | `grpc.health.v1`, reflection `v1` and `v1alpha`, `grpc.channelz.v1` |
 //! | log | a line when a call starts and one when it ends; [`LogOutput`] never blocks a handler |
@@ -74,6 +74,7 @@ mod health;
 mod identity;
 mod limits;
 mod log_output;
+mod method_rights;
 mod open_files;
 mod reflection;
 mod reload;
@@ -87,9 +88,15 @@ mod tls;
 pub use config::{Config, StartError};
 pub use limits::{LimitError, Limits};
 pub use log_output::LogOutput;
+pub use method_rights::MethodRights;
 pub use rights::{Need, Rights};
 pub use server::{Server, ServerBuilder};
 pub use service::Service;
 pub use signals::stop_signal;
 pub use tls::ServerTls;
 pub use {grpcio, grpcio_credentials, grpcio_streams, protobuf};
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

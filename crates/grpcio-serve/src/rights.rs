@@ -7,7 +7,48 @@ use grpcio_streams::{Call, Status};
 /// The rights that a service knows.
 ///
 /// A line of the token file gives its caller rights, each an action and a resource, such as
-/// `read:stocks/*`. The service says which actions there are, and which of them a call needs.
+/// `read:stocks/*`. The service says which actions there are, and which of them a call needs. For
+/// rights to call methods there is [`MethodRights`](crate::MethodRights).
+///
+/// ```
+/// use grpcio_serve::{Need, Rights};
+/// use grpcio_streams::{Call, Status};
+///
+/// /// The right to read or write the account that the metadata `account` names.
+/// struct AccountRights;
+///
+/// impl Rights for AccountRights {
+///     fn actions(&self) -> &[&'static str] {
+///         &["read", "write"]
+///     }
+///
+///     fn resource(&self) -> &'static str {
+///         "account"
+///     }
+///
+///     fn resource_names(&self) -> &'static str {
+///         "1 to 10 digits"
+///     }
+///
+///     fn is_resource(&self, name: &str) -> bool {
+///         (1..=10).contains(&name.len()) && name.chars().all(|c| c.is_ascii_digit())
+///     }
+///
+///     fn needed(&self, call: &Call) -> Result<Option<Need>, Status> {
+///         let account = call.metadata().iter().find(|(key, _)| *key == "account");
+///         let account = account.and_then(|(_, value)| str::from_utf8(value).ok());
+///         let missing = || Status::invalid_argument("the call needs the metadata `account`");
+///         let action = match call.method() {
+///             "/example.Bank/Balance" => "read",
+///             _ => "write",
+///         };
+///         Ok(Some(Need {
+///             actions: vec![action],
+///             resource: account.ok_or_else(missing)?.to_owned(),
+///         }))
+///     }
+/// }
+/// ```
 pub trait Rights: Send + Sync + 'static {
     /// The actions, such as `read` and `write`. Several services may know the same action: then a
     /// right counts for all of them.

@@ -128,6 +128,27 @@ impl fmt::Debug for ServerBuilder {
 /// A server that accepts calls.
 ///
 /// Dropping it ends everything at once. [`run_until`](Self::run_until) drains it first.
+///
+/// This one serves nothing but health and reflection, with TLS and to known callers, until the first
+/// SIGTERM or Ctrl-C:
+///
+/// ```no_run
+/// use grpcio_serve::{stop_signal, Limits, Server, ServerTls};
+///
+/// let stop = stop_signal()?;
+/// let server = Server::builder()
+///     .listen("0.0.0.0:50053".parse()?)
+///     .tls(ServerTls::new("server.crt", "server.key"))
+///     .token_file("callers")
+///     .limits(Limits {
+///         calls: 1_000,
+///         ..Limits::default()
+///     })
+///     .start()?;
+/// println!("listening on {}", server.addresses()[0]);
+/// server.run_until(stop);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server {
     // In the order in which they must be dropped.
     core: grpcio::Server,

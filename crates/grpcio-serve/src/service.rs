@@ -8,6 +8,48 @@ use protobuf::reflect::FileDescriptor;
 use crate::rights::Rights;
 
 /// A service that a [`Server`](crate::Server) can serve.
+///
+/// ```
+/// use std::future::ready;
+/// use std::sync::Arc;
+///
+/// use grpcio_serve::{Server, Service};
+/// use grpcio_streams::grpcio::{CallOption, ChannelBuilder, Client};
+/// use grpcio_streams::{client, Queues, ServiceBuilder};
+/// use protobuf::reflect::FileDescriptor;
+/// use protobuf::well_known_types::wrappers::StringValue;
+///
+/// const SAY: &str = "/example.Echo/Say";
+///
+/// struct Echo;
+///
+/// impl Service for Echo {
+///     fn methods(self: Arc<Self>, builder: ServiceBuilder) -> ServiceBuilder {
+///         builder.unary(SAY, |_call, text: StringValue| ready(Ok(text)))
+///     }
+///
+///     fn files(&self) -> Vec<FileDescriptor> {
+///         // The file_descriptor() of the generated module that declares the service.
+///         Vec::new()
+///     }
+/// }
+///
+/// let server = Server::builder()
+///     .listen("127.0.0.1:0".parse()?)
+///     .service(Echo)
+///     .start()?;
+///
+/// let queues = Queues::start("client", 1);
+/// let channel = ChannelBuilder::new(queues.env()).connect(&server.addresses()[0].to_string());
+/// let client = Client::new(channel);
+/// let hello = StringValue { value: "hello".into(), ..Default::default() };
+/// let call = client::unary(&client, SAY, &hello, CallOption::default());
+/// let answer: StringValue = futures::executor::block_on(call)?;
+/// assert_eq!(answer.value, "hello");
+///
+/// server.run_until(async {});
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Service: Send + Sync + 'static {
     /// Adds the methods of the service. The server has set up `builder`: it admits and logs calls,
     /// limits their messages, and ends them in a drain.

@@ -84,6 +84,15 @@ impl Credentials {
 }
 
 impl ServerTls {
+    /// Shows the certificate in one file, whose key is in the other. Asks clients for none.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca: None,
+        }
+    }
+
     /// Checks the files.
     pub(crate) fn check(&self) -> Result<(), FileError> {
         let paths = self.paths();
