@@ -19,7 +19,9 @@ cargo package --quiet --locked --allow-dirty --no-verify --workspace --exclude t
 {
   printf '[workspace]\nresolver = "2"\nmembers = ["*-*"]\n[patch.crates-io]\n'
   for crate in "$crates"/*.crate; do
-    tar -xzf "$crate" -C "$work"
+    # With the present time: all files of a package have the same old one, and cargo looks for changes
+    # by time.
+    tar -xzmf "$crate" -C "$work"
     name=$(basename "$crate" .crate)
     [ -s "$work/$name/LICENSE" ] || die "the package $name has no LICENSE"
     printf '%s = { path = "%s" }\n' "${name%-*}" "$name"
