@@ -43,7 +43,8 @@ pub enum SubscribeError {
     Lost(Loss),
 }
 
-/// Which messages a subscriber will never see.
+/// Which messages a subscriber will never see; or, where `next` is before `from` in the same epoch,
+/// which of those that it has seen the topic has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// The topic.
@@ -68,7 +69,14 @@ impl fmt::Display for Loss {
             now,
             next,
         } = self;
-        if epoch == now {
+        if epoch == now && next < from {
+            write!(
+                f,
+                "topic {topic}: the server has lost messages {next} to {}, which were received; \
+                 going on at {next}",
+                from.saturating_sub(1)
+            )
+        } else if epoch == now {
             write!(
                 f,
                 "topic {topic}: messages {from} to {} are lost: the server has dropped them \
@@ -425,13 +433,20 @@ impl Follower {
         let Next::At(next) = self.next else {
             return None;
         };
-        let extent = extent(status)?;
+        let Extent { epoch, bounds, .. } = extent(status)?;
+        // Behind the end of the same epoch the topic has lost messages that were received. Those
+        // before its end were received as well.
+        let is_behind_the_end = epoch == next.epoch && next.offset > bounds.next;
         Some(Loss {
             topic: self.topic.clone(),
             epoch: next.epoch,
             from: next.offset,
-            now: extent.epoch,
-            next: extent.bounds.earliest,
+            now: epoch,
+            next: if is_behind_the_end {
+                bounds.next
+            } else {
+                bounds.earliest
+            },
         })
     }
 }
