@@ -94,7 +94,7 @@ fn examples_and_our_programs_work_with_each_other() {
     assert!(get.ends_with("1 in, 11 out: OK"), "{get}");
     let put = ours.log.wait_for_all(PATIENCE, &["PutStream", "ended"]);
     assert!(put.ends_with("10 in, 1 out: OK"), "{put}");
-    calls[2].0.signal(Signal::INT);
+    calls[2].0.signal(Signal::TERM);
     ours.log
         .wait_for_all(PATIENCE, &["AllStream", "ended", "CANCELLED"]);
 }
