@@ -65,6 +65,8 @@ GREETER_TEST_NODE_MODULES=$(node_packages $NODE_PACKAGES)
 export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY \
   GREETER_TEST_PYTHON_PACKAGES GREETER_TEST_NODE_MODULES
 cargo test --release --locked --workspace --lib --bins --tests
+# What every store promises, which only tests ask for.
+cargo test --release --locked -p topic-log --all-features --tests
 
 say "Topics on disk under load, in short"
 cargo bench --locked --bench durable -- --quick
