@@ -132,7 +132,10 @@ impl Folder {
         sync(&format)?;
         sync(&new)?;
         fs::rename(&new, &self.topics).map_err(|source| failed(&self.topics, source))?;
-        sync(dir)
+        sync(dir)?;
+        // A misspelt folder begins without topics, too.
+        log::info!("{} is a new folder of topics", dir.display());
+        Ok(())
     }
 
     fn check(&self) -> Result<(), OpenError> {
