@@ -157,7 +157,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     for (contents, why) in [
         (
             &b"two words"[..],
-            "is not a token; a token is of A-Z a-z 0-9",
+            "is not a token; a token consists of A-Z a-z 0-9",
         ),
         (b"", "is not a token"),
         (b"\xff", "is not a token"),
