@@ -86,7 +86,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
     });
     let (certificate, key) = folder.write_pair("expired", &expired);
     let mut server = server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
-    let warning = ["expired.crt: the certificate has expired, on "];
+    let warning = ["expired.crt: the certificate expired on "];
     server.log.wait_for_all(PATIENCE, &warning);
     fails(&server.address, &["--tls", "--ca", &ca], not_accepted);
 }

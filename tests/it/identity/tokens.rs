@@ -210,7 +210,7 @@ fn elsewhere() {
         assert_eq!(
             refused.to_string(),
             "UNAUTHENTICATED: a token that comes over the network in plaintext is not accepted: \
-             others may have read it; use TLS, and have the token replaced"
+             others may have read it; use TLS and a new token"
         );
     }
     let (ca, tls) = (
