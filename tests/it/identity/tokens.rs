@@ -145,7 +145,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
             b"",
         );
         let why = format!(
-            "greeter-client: without TLS everyone on the way to {server} could read the token, so \
+            "greeter-client: without TLS everyone on the network path to {server} could read the token, so \
              it is not sent; use TLS (--tls)\n"
         );
         assert_eq!(
@@ -176,7 +176,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     let mut command = program("127.0.0.1:1", &["get", "a"]);
     let output = run(command.env("GREETER_TOKEN", "two words"), b"");
     let said = text(&output.stderr);
-    let why = "greeter-client: the environment's GREETER_TOKEN is not a token; ";
+    let why = "greeter-client: the environment variable GREETER_TOKEN is not a token; ";
     assert!(
         said.starts_with(why) && !said.contains("two words"),
         "{said}"
