@@ -24,7 +24,7 @@ esac
 have cargo || die "Rust is missing; install it from https://rustup.rs"
 need_go
 
-# protoc comes as a crate: cargo fetches and verifies it for every platform alike.
+# protoc comes as a crate, which cargo fetches and verifies on every platform.
 protoc_program() {
   local root="$TOOLS/protoc-$PROTOC_CRATE" platform
   case "$(uname -s)-$(uname -m)" in
@@ -59,13 +59,13 @@ gen_grpc=$(rust_tool grpcio-compiler $GRPC_RUST_PLUGIN grpc_rust_plugin)
 gen_go=$(go_tool google.golang.org/protobuf/cmd/protoc-gen-go $PROTOC_GEN_GO)
 gen_go_grpc=$(go_tool google.golang.org/grpc/cmd/protoc-gen-go-grpc $PROTOC_GEN_GO_GRPC)
 
-# The messages of a proto file: the folder that it is found from, the file, the folder to write to.
+# Generates the messages of a proto file. Arguments: the import folder, the file, the output folder.
 messages() {
   "$protoc" --proto_path="$1" --proto_path="$(dirname "$protoc")/../include" \
     --plugin=protoc-gen-rs="$gen_rs" --rs_out="$3" "$1/$2"
 }
 
-# The head of a mod.rs: what its modules are.
+# Prints the head of a mod.rs. Argument: the description of its modules.
 head() {
   cat <<RS
 //! Made by \`scripts/gen.sh\` from \`proto/\`; never edited by hand.
@@ -77,7 +77,7 @@ $1
 RS
 }
 
-# The modules of a mod.rs, one for each file of the folder.
+# Prints the modules of a mod.rs, one for each file of the folder.
 modules() {
   local file
   for file in "$1"/*.rs; do
@@ -115,11 +115,11 @@ done
   --go-grpc_out="$out/go" --go-grpc_opt=require_unimplemented_servers=false \
   proto/greeter.proto
 
-# The plugins ask for leave to use unsafe code, which the crates forbid and they do not use.
+# The generated code allows unsafe code, which it does not use and the crates forbid.
 sed -i.orig '/allow(unsafe_code)/d' "$out"/greeter/*.rs "$out"/standard/*.rs
 rm "$out"/greeter/*.orig "$out"/standard/*.orig
 
-# What is made, and where it is checked in.
+# The generated folders, and the folders where they are checked in.
 made=("$out/greeter" "$out/standard" "$out/go")
 kept=(src/generated crates/grpcio-serve/src/generated tests/interop/go/new_stream/proto)
 for n in "${!made[@]}"; do

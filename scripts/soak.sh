@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All kinds of clients and faults against the server for a number of minutes
+# Runs all kinds of clients and faults against the server for a number of minutes
 # (tests/it/lifecycle/soak.rs). Fails when a client gets something wrong, or when the server keeps
 # memory, descriptors or threads of clients that have gone.
 #

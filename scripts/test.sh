@@ -8,7 +8,7 @@ CARGO_DENY=0.20.2
 GRPCURL=v1.9.4
 GRPC_HEALTH_PROBE=v0.4.61
 ENVOY=1.40.0
-# For the programs of docs/protocol.md. Those in Go have the versions of tests/interop/go/go.mod.
+# For the programs of docs/protocol.md. tests/interop/go/go.mod has the versions for those in Go.
 PYTHON_PACKAGES="grpcio==1.85.1 grpcio-tools==1.85.1 protobuf==7.36.2 typing-extensions==4.16.0"
 NODE_PACKAGES="@grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1"
 

@@ -1,18 +1,18 @@
-//! The `Greeter` service of a Go tutorial on gRPC's streaming modes, made into software that people
-//! run: a live stream hub on the gRPC C core, without an async runtime.
+//! The `Greeter` service of a Go tutorial on gRPC's streaming modes, as a live stream hub for
+//! production. It runs on the gRPC C core, without an async runtime.
 //!
-//! The server, the client and the load generator are here. What they stand on are crates of their
-//! own: [`grpcio_streams`], [`grpcio_serve`], [`grpcio_credentials`] and [`topic_log`].
+//! This crate has the server, the client and the load generator. They use the crates
+//! [`grpcio_streams`], [`grpcio_serve`], [`grpcio_credentials`] and [`topic_log`].
 //!
-//! Each layer knows those below it and none above:
+//! Each module uses those below it and none above it:
 //!
 //! | module | what it is | feature |
 //! |---|---|---|
-//! | [`cli`] | what people type and read: flags, tables, the prompt, the load generator | `cli` |
+//! | [`cli`] | the command lines: flags, tables, the prompt, the load generator | `cli` |
 //! | [`server`] | the server of `Greeter` | `server` |
 //! | [`client`] | the typed client: calls, subscriptions that resume, publishing that retries | `client` |
 //! | [`service`] | the three handlers | `server` |
-//! | [`protocol`] | what crosses the wire beside the messages | |
+//! | [`protocol`] | the metadata, statuses and receipts that calls carry beside the messages | |
 //! | [`generated`] | the messages, made from `proto/` | |
 
 #[cfg(feature = "cli")]

@@ -1,4 +1,4 @@
-//! The server of `Greeter`: [`grpcio_serve`] with our service and its topics.
+//! The server of `Greeter`: [`grpcio_serve`] with the service and its topics.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,19 +10,19 @@ use topic_log::{Disk, Durability, Memory, OpenError, Retention, Store, StoreLimi
 
 use crate::service::{self, Greeter};
 
-/// Everything that can be set about the server.
+/// The configuration of the server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What stands around the service.
+    /// The settings that every service needs: listeners, TLS, callers, limits.
     pub serve: grpcio_serve::Config,
-    /// How calls without a topic behave.
+    /// The behaviour of calls without a topic.
     pub service: service::Config,
-    /// How topics are kept.
+    /// The configuration of topics.
     pub topics: Topics,
 }
 
 impl Default for Config {
-    /// Port 50052 on the loopback address, topics in memory, and the defaults of each part.
+    /// Port 50052 on 127.0.0.1, topics in memory, and the defaults of each part.
     fn default() -> Self {
         Self {
             serve: grpcio_serve::Config {
@@ -35,23 +35,24 @@ impl Default for Config {
     }
 }
 
-/// How topics are kept.
+/// The configuration of topics.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
-    /// How much each topic keeps.
+    /// The retention of each topic.
     pub retention: Retention,
-    /// How much all topics may keep.
+    /// The limits of all topics together.
     pub limits: StoreLimits,
-    /// Where they outlive the process; None for in memory.
+    /// The folder that keeps topics across restarts. None keeps topics in memory.
     pub data: Option<Data>,
 }
 
 /// Topics on disk.
 #[derive(Clone, Debug)]
 pub struct Data {
-    /// The folder, which is created if it does not exist. No other process may use it.
+    /// The folder. It is created if it does not exist. No other process may use it at the same
+    /// time.
     pub dir: PathBuf,
-    /// How safe a message is when it is acknowledged.
+    /// Whether a message is acknowledged before or after it is synced to the disk.
     pub durability: Durability,
 }
 
@@ -59,7 +60,7 @@ pub struct Data {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Something around the service.
+    /// A setting of [`grpcio_serve`] cannot be used, or the server cannot listen.
     #[error(transparent)]
     Serve(#[from] grpcio_serve::StartError),
     /// The topics cannot be opened.
@@ -84,20 +85,20 @@ impl Topics {
 /// # Errors
 ///
 /// When a setting cannot be used, an address cannot be listened on, or the topics cannot be opened.
-/// Then nothing is left running.
+/// Nothing is left running then.
 ///
 /// # Panics
 ///
 /// When the operating system refuses to start a thread.
 pub fn start(config: &Config) -> Result<Server, StartError> {
-    // Before the topics are opened, which may take a while.
+    // Checked before the topics are opened, which may take a while.
     config.serve.check()?;
     let greeter = Greeter::new(config.service.clone(), config.topics.open()?);
     let builder = Server::builder().config(config.serve.clone());
     Ok(builder.service(greeter).start()?)
 }
 
-/// Starts a server and serves until `shutdown` is over; see [`Server::run_until`].
+/// Starts a server and serves until `shutdown` completes; see [`Server::run_until`].
 ///
 /// # Errors
 ///

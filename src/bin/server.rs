@@ -12,12 +12,13 @@ use greeter_stream::cli::server::{in_flags, Args, ListError, ListTopics, Task};
 use greeter_stream::server::{self, Config};
 use grpcio_serve::{stop_signal, LogOutput};
 use signal_hook::consts::SIGXFSZ;
-// In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
-// of MiB, it gives free memory back to the system within ten seconds. glibc's malloc keeps it.
+// jemalloc replaces glibc's malloc, for the C core as well. A flood of calls takes hundreds of MiB.
+// jemalloc returns this memory to the system within ten seconds after the flood, and glibc's malloc
+// keeps it.
 #[cfg(feature = "jemalloc")]
 use tikv_jemalloc_sys as _;
 
-/// How long the rest of the log may take to be written, once the server has stopped.
+/// How long writing the rest of the log may take after the server has stopped.
 const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -40,8 +41,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Our crates log at `info`, the C core only when something is wrong, unless RUST_LOG says
-/// otherwise.
+/// Unless RUST_LOG is set, the crates of this workspace log at `info`, and the C core and all
+/// others at `warn`.
 fn start_logging(output: &LogOutput) {
     let style = if io::stderr().is_terminal() {
         WriteStyle::Always
@@ -58,12 +59,12 @@ fn start_logging(output: &LogOutput) {
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let stop = stop_signal()?;
-    // A file that grows beyond the process's limit is then a write that fails, instead of the end
-    // of the process.
+    // With this handler a write beyond the limit of file size fails. Without it SIGXFSZ would end
+    // the process.
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let server = server::start(config).map_err(|e| in_flags(&e))?;
     for address in server.addresses() {
-        // Nobody may be reading what the server prints.
+        // Standard output may be closed.
         let _ = writeln!(io::stdout(), "listening on {address}");
     }
     server.run_until(stop);
@@ -72,7 +73,7 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
 
 fn print(topics: &ListTopics) -> Result<(), Box<dyn Error>> {
     match topics.print(&mut io::stdout().lock()) {
-        // The reader has read enough.
+        // The reader has closed the pipe, which is not an error.
         Err(ListError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => Ok(printed?),
     }

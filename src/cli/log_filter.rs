@@ -1,9 +1,9 @@
-//! What the programs log: `RUST_LOG`, in which `greeter_stream` stands for all crates of this
-//! workspace.
+//! The log filter of the programs: `RUST_LOG`, in which `greeter_stream` stands for all crates of
+//! this workspace.
 
 use std::env;
 
-/// The other crates.
+/// The other crates of this workspace.
 const CRATES: [&str; 4] = [
     "grpcio_credentials",
     "grpcio_serve",
@@ -11,13 +11,14 @@ const CRATES: [&str; 4] = [
     "topic_log",
 ];
 
-/// The directives of `RUST_LOG`, or `default` where it is not set.
+/// The directives of the environment variable `RUST_LOG`, or `default` if it is not set.
 pub fn log_filter(default: &str) -> String {
     env::var("RUST_LOG").map_or_else(|_| expanded(default), |set| expanded(&set))
 }
 
-/// Directives in which the other crates are what `greeter_stream` is, unless they are named
-/// themselves: the last directive for a name counts.
+/// Adds directives that give the other crates the level of `greeter_stream`. They come first,
+/// because the last directive for a name counts: a directive that names one of these crates stays
+/// in force.
 fn expanded(directives: &str) -> String {
     let directives_only = directives.split('/').next().unwrap_or_default();
     let ours = directives_only.split(',').filter_map(|directive| {

@@ -1,4 +1,4 @@
-//! What people type and read: the command lines of the two programs.
+//! The command lines of the two programs.
 
 pub mod client;
 mod log_filter;

@@ -1,4 +1,4 @@
-//! Text for terminals, programs and shells.
+//! Completions for shells, and JSON that is safe on terminals.
 
 use std::io::{self, Write};
 
@@ -12,23 +12,23 @@ pub(crate) fn print_completions(shell: Shell, command: &mut clap::Command) -> ! 
     clap_complete::generate(shell, command, &name, &mut script);
     let mut script = String::from_utf8_lossy(&script).into_owned();
     if let (Shell::Bash, Some((first, second))) = (shell, name.split_once('-')) {
-        // A name with a hyphen is taken for a subcommand in the labels of its own subcommands,
-        // which then complete nothing: https://github.com/clap-rs/clap/issues/6421.
+        // clap_complete writes wrong labels for the subcommands of a program whose name has a
+        // hyphen, so that nothing is completed: https://github.com/clap-rs/clap/issues/6421.
         let wrong = format!("{first}__subcmd__{second}__");
         script = script.replace(&wrong, &format!("{first}__{second}__"));
     }
-    // Nobody reads on where the pipe is closed.
+    // The pipe may be closed.
     let written = io::stdout().write_all(script.as_bytes());
     std::process::exit(i32::from(written.is_err()))
 }
 
-/// JSON in which the characters that can disturb a terminal are escaped. The standard asks for it only
-/// for some of them.
+/// JSON in which all characters that can disturb a terminal are escaped. The standard of JSON
+/// requires this only for some of them.
 pub(crate) fn json(value: &serde_json::Value) -> String {
     let mut json = String::new();
     for c in value.to_string().chars() {
         if is_escaped(c) {
-            // None of them is beyond the first 65,536.
+            // All these characters are below U+10000, so four digits are enough.
             json.extend(format!("\\u{:04x}", u32::from(c)).chars());
         } else {
             json.push(c);

@@ -1,8 +1,8 @@
-//! Addresses of servers, checked before the C core guesses what they mean.
+//! Checks the addresses of servers, because the C core accepts malformed ones.
 
 use std::net::IpAddr;
 
-/// An address that cannot be a server's.
+/// An address is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("server `{address}` {problem}; give a host and a port, such as 127.0.0.1:50052")]
 pub struct AddressError {
@@ -10,9 +10,9 @@ pub struct AddressError {
     problem: &'static str,
 }
 
-/// Checks an address. A URI is the C core's business; everything else has to be `host:port`.
+/// Checks an address. It has to be `host:port`, or a URI, which only the C core checks.
 ///
-/// The C core itself takes a port modulo 65,536, and takes 443 or 0 where there is none.
+/// The C core itself takes a port modulo 65,536, and assumes port 443 or 0 if there is none.
 pub(crate) fn check(address: &str) -> Result<(), AddressError> {
     match problem(address) {
         None => Ok(()),
@@ -37,7 +37,7 @@ fn problem(address: &str) -> Option<&'static str> {
         return None;
     }
     if address.contains(',') {
-        return Some("has a comma: several servers are given one by one");
+        return Some("has a comma; give each server by itself");
     }
     match address.rsplit_once(':') {
         None => Some("has no port"),
@@ -52,7 +52,7 @@ fn problem(address: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether an address is a URI, as the C core takes it.
+/// Whether an address is a URI with a scheme of the C core.
 pub(super) fn is_uri(address: &str) -> bool {
     let schemes = [
         "dns:",
@@ -66,7 +66,7 @@ pub(super) fn is_uri(address: &str) -> bool {
     schemes.iter().any(|scheme| address.starts_with(scheme))
 }
 
-/// Whether an address is plainly this machine's own.
+/// Whether an address is a loopback address or `localhost`. Names are not looked up.
 pub(super) fn is_loopback(address: &str) -> bool {
     let Some((host, _)) = address.rsplit_once(':') else {
         return false;
@@ -75,7 +75,8 @@ pub(super) fn is_loopback(address: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// Whether what is sent to an address plainly does not leave this machine.
+/// Whether an address is a loopback address, `localhost` or a Unix socket, so that what is sent to
+/// it does not leave this machine.
 pub(super) fn is_local(address: &str) -> bool {
     let socket = ["unix:", "unix-abstract:"];
     socket.iter().any(|scheme| address.starts_with(scheme)) || is_loopback(address)

@@ -1,4 +1,4 @@
-//! The client and its plain calls.
+//! The client and its calls without topics.
 
 use std::fmt;
 use std::future::Future;
@@ -14,16 +14,16 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::protocol::message::request;
 use crate::protocol::{Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
-/// What [`Config::keepalive`] is at least.
+/// The least [`Config::keepalive`]. Shorter times are replaced by it.
 const MIN_KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long a server may take to answer a ping.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client of `Greeter`. Its calls and clones share a connection, which is made when the first call
-/// needs it.
+/// A client of `Greeter`. Its calls and its clones share one connection to each server. It connects
+/// at the first call.
 ///
-/// Its futures and streams run anywhere, and best inside [`run`](Self::run).
+/// Its futures and streams can run on any thread. They run fastest inside [`run`](Self::run).
 #[derive(Clone)]
 pub struct Client {
     client: grpcio::Client,
@@ -31,20 +31,20 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the servers that `config` names, on one of `queues`. Blocks while the names of
-    /// several are looked up.
+    /// Makes a client of the servers in `config`, on one of `queues`. Blocks while the names of
+    /// several servers are looked up.
     ///
     /// # Errors
     ///
-    /// See [`ConfigError`]. An address that does not lead to a server is no error here: the calls
-    /// end with UNAVAILABLE.
+    /// See [`ConfigError`]. A server that cannot be reached is not an error here: its calls end
+    /// with UNAVAILABLE.
     pub fn new(queues: &Queues, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let builder = ChannelBuilder::new(queues.env())
             .enable_http_proxy(config.may_use_proxy())
             // Otherwise clients of the same server would share a connection.
             .use_local_subchannel_pool(true)
-            // Otherwise a server that comes up late is noticed up to two minutes later.
+            // Otherwise the client may notice a server that starts late only two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
             .max_reconnect_backoff(Duration::from_secs(1));
         let builder = match config.balance {
@@ -59,7 +59,7 @@ impl Client {
             Some(time) => builder
                 .keepalive_time(time.max(MIN_KEEPALIVE))
                 .keepalive_timeout(KEEPALIVE_TIMEOUT)
-                // Otherwise a subscriber that only listens pings twice and never again.
+                // Otherwise a subscriber that sends nothing pings only twice.
                 .http2_max_pings_without_data(0),
         };
         let builder = match &config.tls {
@@ -72,7 +72,7 @@ impl Client {
         })
     }
 
-    /// What the client was made with.
+    /// The configuration of the client.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -96,11 +96,11 @@ impl Client {
         self.client.spawn(future);
     }
 
-    /// GetStream: asks with `data`, and streams what the server sends.
+    /// GetStream: sends `data` as the request, and streams the server's messages.
     ///
     /// # Errors
     ///
-    /// Where the call cannot be started. The status of the call comes through the stream.
+    /// The status of a call that cannot be started. The stream reports the status of a started call.
     pub fn get(
         &self,
         data: impl Into<String>,
@@ -109,7 +109,7 @@ impl Client {
         Ok(responses.map_ok(|response| response.data))
     }
 
-    /// PutStream: sends all of `messages`, and resolves to the server's answer.
+    /// PutStream: sends `messages`, half-closes, and resolves to the server's answer.
     ///
     /// # Errors
     ///
@@ -122,13 +122,13 @@ impl Client {
         self.put_stream(messages.map_ok(request), None).await
     }
 
-    /// AllStream: sends `messages` while the stream that it returns is read, and half-closes at
-    /// their end.
+    /// AllStream: streams the server's messages. Sends `messages` while the returned stream is
+    /// polled, and half-closes at their end.
     ///
     /// # Errors
     ///
-    /// Where the call cannot be started. The status of the call, and the error of `messages`,
-    /// come through the stream.
+    /// The status of a call that cannot be started. The stream reports the status of a started call,
+    /// and the error of `messages`.
     pub fn all<S>(
         &self,
         messages: S,
@@ -141,12 +141,12 @@ impl Client {
         Ok(responses.map(|item| item.map(|response| response.data)))
     }
 
-    /// Connects, where that is needed, and waits for it. Returns whether it succeeds within `limit`.
+    /// Connects if there is no connection. Returns whether there is one within `limit`.
     pub async fn connected(&self, limit: Duration) -> bool {
         self.client.channel().wait_for_connected(limit).await
     }
 
-    /// GetStream, about a topic where `topic` says so.
+    /// GetStream, on a topic if `topic` is given.
     pub(crate) fn get_stream(
         &self,
         request: &StreamReqData,
@@ -155,7 +155,7 @@ impl Client {
         client::server_streaming(&self.client, GET_STREAM, request, self.options(topic)?)
     }
 
-    /// The same of PutStream; the server's answer.
+    /// PutStream, on a topic if `topic` is given. Resolves to the server's answer.
     pub(crate) async fn put_stream<S>(
         &self,
         requests: S,
@@ -171,7 +171,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// The same of AllStream.
+    /// AllStream, on a topic if `topic` is given.
     pub(crate) fn all_stream<S>(
         &self,
         requests: S,

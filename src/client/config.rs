@@ -1,4 +1,4 @@
-//! Which servers a client calls, and how.
+//! The configuration of a client.
 
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::time::Duration;
@@ -7,37 +7,39 @@ use grpcio_credentials::{ClientTls, Token};
 
 use super::address::{self, AddressError};
 
-/// Which servers to call, and how patiently.
+/// The configuration of a client: its servers, timeouts and credentials.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The servers' addresses: `host:port`, or a single URI as the C core takes it, such as
+    /// The servers' addresses: each `host:port`, or a single URI that the C core knows, such as
     /// `dns:///host:port` or `unix:/path`.
     ///
-    /// The names among several are looked up once. Those that are not found are left out, with a
-    /// warning in the log. The name of a single server is looked up again whenever connecting
-    /// fails. Several servers are called directly, whatever proxy the environment names.
+    /// The name of a single server is looked up again whenever connecting fails. The names of
+    /// several servers are looked up once. A name that is not found is left out, with a warning in
+    /// the log. Several servers are called directly, even if the environment names a proxy.
     pub servers: Vec<String>,
-    /// Which of the servers a call goes to.
+    /// How calls are distributed over the servers.
     pub balance: Balance,
-    /// How long each call may take in all; None for no limit. Then it ends with DEADLINE_EXCEEDED.
+    /// The deadline of each call, from its start. Then it ends with DEADLINE_EXCEEDED. None for no
+    /// deadline.
     pub timeout: Option<Duration>,
-    /// Whether a call waits for a server that does not answer. Otherwise it ends with UNAVAILABLE.
+    /// Whether a call waits for a server that cannot be reached. Otherwise it ends with
+    /// UNAVAILABLE.
     pub wait: bool,
-    /// How long a connection with running calls may be silent before it is pinged. The server has to
-    /// answer within 10 s, or the calls end with UNAVAILABLE. None never to ping. At least 10 s:
-    /// servers end connections that ping too often. Ours allow a ping every 10 s, Go's every 5 min
-    /// unless they are told otherwise.
+    /// How long a connection with running calls may be silent before the client pings the server.
+    /// The calls end with UNAVAILABLE if the server does not answer within 10 s. None for no pings.
+    /// Times below 10 s count as 10 s, because servers end connections that ping too often. By
+    /// default, `greeter-server` allows a ping every 10 s, and servers in Go allow one every 5 min.
     pub keepalive: Option<Duration>,
-    /// How TLS is used; None for plaintext.
+    /// The TLS credentials; None for plaintext.
     pub tls: Option<ClientTls>,
-    /// Says who calls, in the metadata `authorization` of each call. In plaintext it is sent to
-    /// this machine only.
+    /// The token that identifies the caller, in the metadata `authorization` of each call. In
+    /// plaintext it is sent only to servers on this machine.
     pub token: Option<Token>,
 }
 
 impl Default for Config {
-    /// The server of the original, on this machine, in plaintext; no timeout, no waiting, no token,
-    /// a ping after 30 s.
+    /// The server at 127.0.0.1:50052 in plaintext, no timeout, no waiting, no token, and a ping
+    /// after 30 s.
     fn default() -> Self {
         Self {
             servers: vec!["127.0.0.1:50052".to_owned()],
@@ -51,22 +53,22 @@ impl Default for Config {
     }
 }
 
-/// Which of several servers, or of a name's several addresses, a call goes to.
+/// How calls are distributed over several servers, or over the addresses of one name.
 ///
-/// Topics in memory belong to one server: a message that is published through one server is not
-/// seen through another. So calls with topics that the servers do not share want the first.
+/// A topic in memory belongs to one server: a message that is published at one server cannot be
+/// read at another. So use [`PickFirst`](Self::PickFirst) for topics in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Balance {
-    /// The first that can be reached, in the given order, until its connection is lost.
+    /// The first server that can be reached, in the given order, until its connection is lost.
     PickFirst,
-    /// Each in turn, as long as it can be reached.
+    /// Each server in turn, as long as it can be reached.
     RoundRobin,
-    /// Those that a balancer names. The only server has to be `dns:///NAME:PORT`: the DNS records
-    /// `SRV _grpclb._tcp.NAME` name the balancers, which speak the protocol
-    /// [`grpc.lb.v1`](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md). Where there
-    /// are none, or none answers within 10 s, it is the same as [`RoundRobin`](Self::RoundRobin)
-    /// among the name's own addresses.
+    /// The servers that a balancer names. [`Config::servers`] has to be the single URI
+    /// `dns:///NAME:PORT`. The DNS records `SRV _grpclb._tcp.NAME` name the balancers, which speak
+    /// the protocol [`grpc.lb.v1`](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md).
+    /// If there is no such record, or no balancer answers within 10 s, calls go to the name's own
+    /// addresses as with [`RoundRobin`](Self::RoundRobin).
     Grpclb,
 }
 
@@ -74,7 +76,7 @@ pub enum Balance {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// There is no server.
+    /// No server is given.
     #[error("no server is given; give at least one HOST:PORT")]
     NoServer,
     /// An address is malformed.
@@ -83,20 +85,23 @@ pub enum ConfigError {
     /// One of several servers is a URI.
     #[error("server `{0}` is one of several, which must all be HOST:PORT; give it alone")]
     UriAmongSeveral(String),
-    /// None of several servers is found; what was wrong with each.
+    /// None of several servers is found. The texts have the error of each.
     #[error("{}", .0.join("; "))]
     NotFound(Vec<String>),
-    /// Several servers speak TLS, and it is not known which name their certificates have.
+    /// Several servers are used with TLS, and the name in their certificates is not given.
     #[error(
-        "several servers are connected to by number, and need the name that their certificates have"
+        "several servers are called by IP address, so TLS needs the name in their certificates"
     )]
     NameNeeded,
-    /// A certificate cannot have this name.
-    #[error("server name {0:?} is not one; give a host's name")]
+    /// This name cannot be in a certificate.
+    #[error(
+        "server name {0:?} cannot be the name of a host; give the name in the servers' certificates"
+    )]
     ServerName(String),
     /// A token would go to this server in plaintext.
     #[error(
-        "without TLS everyone on the way to {0} could read the token, so it is not sent; use TLS"
+        "without TLS everyone on the network path to {0} could read the token, so it is not sent; \
+         use TLS"
     )]
     TokenInPlaintext(String),
 }
@@ -123,12 +128,12 @@ impl Config {
         }
     }
 
-    /// What the C core shall connect to. A single server is its own business. It takes several only
-    /// as numbers, so names among them are looked up here, which blocks.
+    /// The target for the C core. A single server is passed on as it is. The C core accepts several
+    /// servers only as IP addresses, so their names are looked up here, which blocks.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NotFound`] where none of several is found.
+    /// [`ConfigError::NotFound`] if none of several servers is found.
     pub(super) fn target(&self) -> Result<String, ConfigError> {
         if let [server] = &self.servers[..] {
             return Ok(server.clone());
@@ -143,14 +148,14 @@ impl Config {
         if found.is_empty() {
             return Err(ConfigError::NotFound(failures));
         }
-        // The others may be enough.
+        // The servers that were found may be enough.
         failures.iter().for_each(|failure| log::warn!("{failure}"));
         Ok(target(&found))
     }
 
-    /// Whether a proxy that the environment names may be asked for the connection. It is not meant
-    /// for this machine's own programs, and the C core would ask it for all of several servers at
-    /// once.
+    /// Whether the C core may use a proxy that the environment names. It must not for a server on
+    /// this machine. It must not for several servers either, because the C core would pass all of
+    /// them to the proxy as one.
     pub(super) fn may_use_proxy(&self) -> bool {
         matches!(&self.servers[..], [server] if !address::is_loopback(server))
     }
@@ -162,7 +167,7 @@ fn target(addresses: &[SocketAddr]) -> String {
         let all: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
         return format!("ipv4:{}", all.join(","));
     }
-    // IPv4 addresses among them take the form that IPv6 has for them (RFC 4291, section 2.5.5.2).
+    // The IPv4 addresses among them become IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2).
     let all = addresses.iter().map(|address| match address {
         SocketAddr::V4(v4) => {
             let ip = v4.ip().to_ipv6_mapped();
@@ -174,8 +179,8 @@ fn target(addresses: &[SocketAddr]) -> String {
     format!("ipv6:{}", all.join(","))
 }
 
-/// Checks the addresses of all servers. Several have to be `host:port`, since a URI is a target of
-/// its own.
+/// Checks the addresses of all servers. Several servers have to be `host:port`, because a URI is a
+/// target of its own.
 fn check_servers(servers: &[String]) -> Result<(), ConfigError> {
     for server in servers {
         address::check(server)?;
@@ -190,7 +195,7 @@ fn check_servers(servers: &[String]) -> Result<(), ConfigError> {
     }
 }
 
-/// Checks the name that is expected in the certificates of so many servers.
+/// Checks the name that is expected in the certificates of `servers` servers.
 fn check_name(name: Option<&str>, servers: usize) -> Result<(), ConfigError> {
     match name {
         None if servers > 1 => Err(ConfigError::NameNeeded),

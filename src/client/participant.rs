@@ -1,4 +1,4 @@
-//! A conversation: publishing to a topic and following it, as one.
+//! A conversation: publishes to a topic and follows it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,16 +17,16 @@ use crate::protocol::Position;
 
 /// How a participant of a conversation behaves.
 pub struct JoinOptions {
-    /// Where it starts to receive.
+    /// The position at which it starts to receive.
     pub start: StartAt,
-    /// Whether it tries again when the server is UNAVAILABLE, or ends.
+    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it ends.
     pub resume: bool,
-    /// Called before each new try to receive more.
+    /// Called before each new try to receive.
     pub notice: Notice,
 }
 
 impl Default for JoinOptions {
-    /// From now on, with silent retries.
+    /// From now on, with retries that are not reported.
     fn default() -> Self {
         let SubscribeOptions {
             start,
@@ -46,9 +46,10 @@ impl Client {
     /// Takes part in a conversation: every participant receives what any of them publishes to the
     /// topic, its own messages included, in the same order.
     ///
-    /// Resolves when the position where it starts to receive is known, so that it receives whatever
-    /// it sends. It follows the topic and publishes to it in two calls rather than in one AllStream:
-    /// only receipts show which messages need not be sent again after a lost connection.
+    /// Completes when the position at which it starts to receive is known. So the participant
+    /// receives all messages that it sends. It uses a GetStream and PutStreams instead of one
+    /// AllStream: only the receipts of PutStream tell which messages have to be sent again after a
+    /// lost connection.
     ///
     /// ```no_run
     /// use futures::{SinkExt, StreamExt};
@@ -76,7 +77,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The status of the call that asks for that position.
+    /// The status of the call that asks for the position.
     pub async fn join(&self, topic: Name, options: JoinOptions) -> Result<Participant, Status> {
         let mut messages = self.subscribe(
             topic.clone(),
@@ -93,7 +94,7 @@ impl Client {
             PublishOptions {
                 producer: None,
                 resume: options.resume,
-                // The subscription reports the same.
+                // The subscription reports the same tries.
                 notice: Box::new(|_, _| {}),
             },
             true,
@@ -120,26 +121,26 @@ impl Client {
     }
 }
 
-/// A participant of a conversation: a sink of the messages that it sends, as a [`Publisher`], and a
-/// stream of everyone's messages, as a [`Subscription`].
+/// A participant of a conversation: a sink for its own messages, like a [`Publisher`], and a stream
+/// of all messages, like a [`Subscription`].
 ///
-/// Closing the sink means that it sends no more. The stream then ends behind the messages that the
-/// conversation has by then, of this participant and of others.
+/// After the sink is closed, the stream ends after the messages that the topic has at that time, of
+/// this participant and of others.
 pub struct Participant {
     messages: Subscription,
     publisher: Publisher,
-    /// Where the next message will be.
+    /// The position of the next message.
     received: Option<Position>,
     end: End,
-    /// The reader of the stream, which may run elsewhere than the one that closes the sink.
+    /// The task that reads the stream. It may be another task than the one that closes the sink.
     waiting: Option<Waker>,
 }
 
-/// Where the conversation ends for this participant.
+/// The position at which the conversation ends for this participant.
 enum End {
-    /// To be found out once everything is sent.
+    /// It is asked for once everything is sent.
     Unknown(BoxFuture<'static, Result<Option<Position>, Status>>),
-    /// Before this position; anywhere, if there is none.
+    /// Before this position. None to end at once.
     At(Option<Position>),
 }
 
@@ -167,7 +168,7 @@ impl Stream for Participant {
         let message = ready!(self.messages.poll_next_unpin(cx));
         self.received = self.messages.position();
         if let (Some(Err(SubscribeError::Lost(loss))), End::At(end)) = (&message, &mut self.end) {
-            // The messages before the end are lost.
+            // The messages up to the end are lost.
             end.take_if(|end| end.epoch != loss.now);
         }
         Poll::Ready(message)

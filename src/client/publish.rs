@@ -1,4 +1,4 @@
-//! Publishing to a topic exactly once, whatever happens to the connection.
+//! Publishes to a topic exactly once, across lost connections and restarts.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,24 +16,25 @@ use super::retry::{is_unavailable, Backoff, Notice};
 use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
-/// How much a call carries at most. Then its messages are acknowledged and the next call begins.
+/// The limits of a call. When it reaches one of them, its messages are acknowledged and the next
+/// call begins.
 const CALL_MESSAGES: usize = 1_000;
 const CALL_BYTES: usize = 1024 * 1024;
 
 /// How a publisher behaves.
 pub struct PublishOptions {
-    /// The producer. Its messages are numbered from 0, and each number is stored once: publishing
-    /// the same messages again under the same name changes nothing, and other messages need another
+    /// The producer. Its messages are numbered from 0, and each number is stored once. Publishing
+    /// the same messages again under the same name changes nothing. Other messages need another
     /// name. None for a new random name.
     pub producer: Option<ProducerName>,
-    /// Whether to try again when the server is UNAVAILABLE, or to fail.
+    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it fails.
     pub resume: bool,
     /// Called before each new try.
     pub notice: Notice,
 }
 
 impl Default for PublishOptions {
-    /// A random name, and silent retries.
+    /// A random name, and retries that are not reported.
     fn default() -> Self {
         Self {
             producer: None,
@@ -43,23 +44,23 @@ impl Default for PublishOptions {
     }
 }
 
-/// What ends a publisher.
+/// An error of a publisher.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
     /// A call failed with this status. Messages that were not acknowledged may or may not be stored.
     #[error(transparent)]
     Ended(#[from] Status),
-    /// The topic began anew, and what it had acknowledged is lost.
+    /// The topic has a new epoch, and messages that it had acknowledged are lost.
     #[error(
-        "the topic began anew: {} messages that it had acknowledged in epoch {} are lost{}; going \
-         on in epoch {now}",
+        "the topic has a new epoch: {} messages that it had acknowledged in epoch {} are lost{}; \
+         going on in epoch {now}",
         before.accepted, before.epoch, offsets(before)
     )]
     Lost {
-        /// What was acknowledged in the topic's former epoch.
+        /// The messages that were acknowledged in the topic's former epoch.
         before: Receipt,
-        /// The topic's epoch now. The messages that were sent last are stored there.
+        /// The topic's present epoch. The messages of the last call are stored in it.
         now: Epoch,
     },
 }
@@ -94,16 +95,16 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The sink gathers messages and sends them in calls of bounded size, whose receipts
-    /// acknowledge them. Messages that are not acknowledged are kept. When the server becomes
-    /// UNAVAILABLE they are sent again with the same sequence numbers, after waits that grow from a
-    /// tenth of a second to five seconds. A server that was never reached is tried again only if
-    /// the client [waits](super::Config::wait).
+    /// The sink gathers messages and sends them in calls of limited size. The receipts of these
+    /// calls acknowledge the messages. The sink keeps messages until they are acknowledged. When
+    /// the server becomes UNAVAILABLE, it sends them again with the same sequence numbers. The
+    /// waits between tries grow from 0.1 s to 5 s. A server that was never reached is tried again
+    /// only if the client [waits](super::Config::wait).
     pub fn publish(&self, topic: Name, options: PublishOptions) -> Publisher {
         self.publisher(topic, options, self.config().wait)
     }
 
-    /// `reached` says whether a server that cannot be reached is worth trying again.
+    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
     pub(super) fn publisher(
         &self,
         topic: Name,
@@ -133,16 +134,16 @@ impl Client {
 /// A sink of messages for a topic.
 ///
 /// A message is acknowledged once a flush after it, or the close, has succeeded. A flush may report
-/// [`PublishError::Lost`] of messages that had been acknowledged before. The sink goes on then, and
-/// the next flush reports further losses. After [`PublishError::Ended`] the sink cannot be used any
-/// more.
+/// [`PublishError::Lost`] of messages that had been acknowledged before. The sink can still be used
+/// then, and the next flush reports further losses. After [`PublishError::Ended`] the sink cannot
+/// be used any more.
 pub struct Publisher {
     state: State,
     /// The messages of the next call.
     batch: Vec<String>,
-    /// The text in `batch`.
+    /// The size of the texts in `batch`, in bytes.
     bytes: usize,
-    /// Reported once everything is sent.
+    /// A loss to report once everything is sent.
     losses: VecDeque<PublishError>,
 }
 
@@ -157,20 +158,21 @@ struct Core {
     topic: Name,
     producer: ProducerName,
     options: PublishOptions,
-    /// The number of the next message.
+    /// The sequence number of the next message.
     sequence: u64,
-    /// What the topic has acknowledged in its present epoch.
+    /// The receipt for all messages that the topic has acknowledged in its present epoch.
     receipt: Option<Receipt>,
     backoff: Backoff,
-    /// Whether the server was reached, so that it is worth trying again.
+    /// Whether the server was reached before. Otherwise a call is not tried again.
     reached: bool,
 }
 
 impl Publisher {
-    /// What has been acknowledged since the publisher began, or since the topic began anew. None
-    /// before the first acknowledgement, while a call runs, and after the end.
+    /// The receipt for all messages that were acknowledged since the publisher began, or since the
+    /// topic's present epoch began. None before the first acknowledgement, while a call runs, and
+    /// after [`PublishError::Ended`].
     ///
-    /// A receipt may be lost with its connection. Then the next one counts the same messages as
+    /// A receipt may be lost with its connection. The next receipt then counts the same messages as
     /// duplicates.
     pub fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
@@ -183,7 +185,7 @@ impl Publisher {
         self.batch.len() >= CALL_MESSAGES || self.bytes >= CALL_BYTES
     }
 
-    /// Waits for the call that runs.
+    /// Waits for the running call, if any.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         match &mut self.state {
             State::Idle(_) => Poll::Ready(Ok(())),
@@ -204,7 +206,7 @@ impl Publisher {
         }
     }
 
-    /// Starts a call with what has been gathered. Only while idle.
+    /// Starts a call with the gathered messages. It must not be called while a call runs.
     fn start_call(&mut self) {
         let ended = PublishError::Ended(Status::internal("the publisher was dropped in a call"));
         match std::mem::replace(&mut self.state, State::Ended(ended)) {
@@ -260,7 +262,7 @@ impl Sink<String> for Publisher {
     ) -> Poll<Result<(), PublishError>> {
         ready!(self.poll_idle(cx))?;
         if self.batch.is_empty() && self.receipt().is_none() {
-            // Also a publisher without messages finds out whether there is a server.
+            // A publisher without messages makes a call, too, to check that there is a server.
             self.start_call();
         }
         self.poll_flush(cx)
@@ -291,8 +293,8 @@ impl Core {
         }
     }
 
-    /// A first call without messages finds out whether there is a server, and the topic's epoch.
-    /// From then on it is worth trying again.
+    /// The first call has no messages. It checks that there is a server, and gets the topic's
+    /// epoch. From then on the publisher tries again.
     async fn begin_and_call(&mut self, batch: &[String]) -> Result<Receipt, Status> {
         if self.receipt.is_none() {
             self.receipt = Some(self.call(&[]).await?);
@@ -307,7 +309,7 @@ impl Core {
         Ok(receipt)
     }
 
-    /// One call; its receipt.
+    /// Makes one call and returns its receipt.
     async fn call(&self, batch: &[String]) -> Result<Receipt, Status> {
         let topic = Request {
             sequence: Some(Sequence {
@@ -338,14 +340,14 @@ impl Core {
                     before,
                     now: new.epoch,
                 }),
-                // There was nothing to lose.
+                // Nothing was acknowledged, so nothing is lost.
                 _ => Ok(()),
             },
         }
     }
 }
 
-/// The name of a new producer.
+/// A random name for a new producer.
 fn random_name() -> ProducerName {
     ProducerName::from(fastrand::u128(..))
 }

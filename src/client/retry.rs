@@ -1,25 +1,26 @@
-//! When a call is worth trying again, and after how long.
+//! Decides whether a call is tried again, and after which time.
 
 use std::time::Duration;
 
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
 
-/// Called before each new try, with the status that ended the last one and the time until the next.
+/// Called before each new try, with the status that ended the last try and the time until the next
+/// one.
 pub type Notice = Box<dyn FnMut(&Status, Duration) + Send + Sync>;
 
-/// Whether a call that ended with this status may do better at another time.
+/// Whether a call that ended with this status is worth trying again.
 ///
-/// CANCELLED comes from the server's C core here: for calls that arrive in the moment in which it
-/// begins to shut down, and for those that have not ended when its grace is over. This client gets
-/// no status for the calls that it cancels itself.
+/// CANCELLED counts, because the server's C core sends it during a shutdown: for calls that arrive
+/// when the shutdown begins, and for calls that have not ended after the grace. The client gets no
+/// status for calls that it cancels itself.
 pub(super) fn is_unavailable(status: &Status) -> bool {
     let codes = [RpcStatusCode::UNAVAILABLE, RpcStatusCode::CANCELLED];
     codes.contains(&status.code())
 }
 
 /// Exponential backoff with jitter: each wait is a random time up to a bound that doubles. So the
-/// clients of a server that restarts do not all come back at the same time.
+/// clients of a restarted server do not all connect at the same time.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
     bound: Duration,
@@ -33,7 +34,7 @@ impl Backoff {
         Self { bound: FIRST }
     }
 
-    /// Begins again with short waits, because something has worked.
+    /// Begins again with short waits, after a success.
     pub(super) fn reset(&mut self) {
         self.bound = FIRST;
     }

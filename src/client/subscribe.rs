@@ -1,4 +1,4 @@
-//! Following a topic across lost connections and restarts.
+//! Follows a topic across lost connections and restarts.
 
 use std::fmt;
 use std::pin::Pin;
@@ -23,40 +23,41 @@ use crate::protocol::{Position, Reason, Request};
 pub struct Received {
     /// The topic's epoch.
     pub epoch: Epoch,
-    /// The offset in it.
+    /// The offset in that epoch.
     pub offset: Offset,
     /// When this client received it.
     pub time: SystemTime,
-    /// What was published.
+    /// The text of the message.
     pub data: String,
 }
 
-/// What interrupts a subscription.
+/// An error of a subscription, which goes on only after [`Lost`](Self::Lost).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The subscription is over, with this status.
+    /// The subscription has ended with this status.
     #[error(transparent)]
     Ended(Status),
-    /// The messages that were next are lost. The subscription goes on behind them.
+    /// Messages are lost. The subscription goes on after them.
     #[error("{0}")]
     Lost(Loss),
 }
 
-/// Which messages a subscriber will never see; or, where `next` is before `from` in the same epoch,
-/// which of those that it has seen the topic has lost.
+/// A loss of messages. Usually these are messages that the subscriber has not received. If `next`
+/// is before `from` in the same epoch, they are messages that it has received and the topic has
+/// lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// The topic.
     pub topic: Name,
-    /// The epoch that it had.
+    /// The epoch in which the messages are lost.
     pub epoch: Epoch,
-    /// The first message that is lost. When the epoch has changed it is not known whether there was
-    /// one.
+    /// The offset of the first lost message. If the epoch has changed, it is not known whether
+    /// there was a message at this offset.
     pub from: Offset,
-    /// The epoch that it has now.
+    /// The present epoch of the topic.
     pub now: Epoch,
-    /// Where the subscription goes on.
+    /// The offset in the present epoch at which the subscription goes on.
     pub next: Offset,
 }
 
@@ -86,27 +87,27 @@ impl fmt::Display for Loss {
         } else {
             write!(
                 f,
-                "topic {topic}: whatever was published from offset {from} of epoch {epoch} on is \
-                 lost: the topic began anew; going on at offset {next} of epoch {now}"
+                "topic {topic}: all messages from offset {from} of epoch {epoch} on are lost: the \
+                 topic has a new epoch; going on at offset {next} of epoch {now}"
             )
         }
     }
 }
 
-/// How a subscription behaves.
+/// The options of a subscription.
 pub struct SubscribeOptions {
-    /// Where it starts.
+    /// The position at which it starts.
     pub start: StartAt,
-    /// Whether it goes on at the end of the log, or ends there.
+    /// Whether it waits for new messages at the end of the log. Otherwise it ends there.
     pub follow: bool,
-    /// Whether it tries again when the server is UNAVAILABLE, or ends.
+    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it ends.
     pub resume: bool,
     /// Called before each new try.
     pub notice: Notice,
 }
 
 impl Default for SubscribeOptions {
-    /// From now on, without end, with silent retries.
+    /// From now on, without end, with retries that are not reported.
     fn default() -> Self {
         Self {
             start: StartAt::Latest,
@@ -119,8 +120,8 @@ impl Default for SubscribeOptions {
 
 /// The messages of a topic, each once and in order, across lost connections and restarts.
 ///
-/// It ends at the end of the log if it does not follow, and after [`SubscribeError::Ended`]. After
-/// [`SubscribeError::Lost`] it goes on.
+/// Without [`follow`](SubscribeOptions::follow) it ends at the end of the log. It also ends after
+/// [`SubscribeError::Ended`]. After [`SubscribeError::Lost`] it goes on.
 pub struct Subscription(Step);
 
 enum Step {
@@ -132,9 +133,9 @@ enum Step {
 type Item = Result<Received, SubscribeError>;
 
 impl Subscription {
-    /// Waits until the position where it starts is known. Everything that is published from then on
-    /// is at that position or behind it. Without this call the position becomes known some time
-    /// after the first poll. Does nothing while a message is awaited.
+    /// Waits until the position at which the subscription starts is known. All messages that are
+    /// published after that are at this position or after it. Without this call the position
+    /// becomes known some time after the first poll. Does nothing while a message is awaited.
     ///
     /// # Errors
     ///
@@ -146,8 +147,8 @@ impl Subscription {
         follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
     }
 
-    /// Where the next message will be. It is known from [`begin`](Self::begin) or the first message
-    /// on, except while a message is awaited.
+    /// The position of the next message. None before [`begin`](Self::begin) or the first message
+    /// has completed, while a message is awaited, and after the end.
     pub fn position(&self) -> Option<Position> {
         match &self.0 {
             Step::Idle(follower) => match follower.next {
@@ -225,15 +226,15 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// When the server becomes UNAVAILABLE, by its own word or because the connection is lost, the
-    /// subscription tries again and goes on at the next offset. The waits between tries grow from a
-    /// tenth of a second to five seconds. A server that was never reached is tried again only if
-    /// the client [waits](super::Config::wait).
+    /// When a call ends with UNAVAILABLE, because the server sends this status or the connection is
+    /// lost, the subscription tries again and goes on at the next offset. The waits between tries
+    /// grow from 0.1 s to 5 s. A server that was never reached is tried again only if the client
+    /// [waits](super::Config::wait).
     pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
         self.subscription(topic, options, self.config().wait)
     }
 
-    /// `reached` says whether a server that cannot be reached is worth trying again.
+    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
     pub(super) fn subscription(
         &self,
         topic: Name,
@@ -254,12 +255,12 @@ impl Client {
     }
 }
 
-/// Where the next message is looked for.
+/// The position of the next message.
 #[derive(Clone, Copy)]
 enum Next {
-    /// Where the subscription starts; it has received no message.
+    /// The start of the subscription, which is not a position yet.
     Start(StartAt),
-    /// At this position.
+    /// A position.
     At(Position),
 }
 
@@ -270,15 +271,16 @@ struct Follower {
     options: SubscribeOptions,
     call: Option<Call>,
     backoff: Backoff,
-    /// Whether the server was reached, so that it is worth trying again.
+    /// Whether the server was reached before. Otherwise a call is not tried again.
     reached: bool,
-    /// Whether there was a loss since the last message.
+    /// Whether there was a loss after the last message.
     lost: bool,
 }
 
 struct Call {
     responses: Responses<StreamResData>,
-    /// Where its next message is; None before the first, which comes with the metadata.
+    /// The position of its next message; None before the first message, which arrives with the
+    /// metadata.
     next: Option<Position>,
 }
 
@@ -297,7 +299,8 @@ impl Follower {
                 Err(status) => status,
             };
             if let Some(loss) = self.loss(&status) {
-                // The calls may go to servers that do not share the topic, each in turn, endlessly.
+                // Servers in turn that do not share the topic could otherwise cause an endless
+                // series of losses without a wait.
                 if self.lost {
                     Delay::new(self.backoff.next()).await;
                 }
@@ -314,7 +317,7 @@ impl Follower {
         }
     }
 
-    /// Waits before the next try, if one is worth it.
+    /// Waits before the next try. Returns the status if there is none.
     async fn pause(&mut self, status: Status) -> Result<(), Status> {
         if !(is_unavailable(&status) && self.options.resume && self.reached) {
             return Err(status);
@@ -325,7 +328,7 @@ impl Follower {
         Ok(())
     }
 
-    /// The next message; None at the end of the log. A call that fails is over.
+    /// The next message; None at the end of the log. The call is dropped when it fails.
     async fn receive(&mut self) -> Result<Option<Received>, Status> {
         let mut call = match self.call.take() {
             Some(call) => call,
@@ -368,7 +371,7 @@ impl Follower {
         })
     }
 
-    /// Where the first message of a call is. It has to be where it was asked for.
+    /// The position of the first message of a call. It has to be the position that was asked for.
     async fn locate(
         &mut self,
         responses: &mut Responses<StreamResData>,
@@ -384,8 +387,9 @@ impl Follower {
         }
     }
 
-    /// Turns a start into a position. Otherwise a message that is published after the subscription
-    /// began could be missed, when the connection is lost before any message came.
+    /// Turns the start into a position. Without a position, a connection that is lost before the
+    /// first message could cause the subscription to miss messages that were published after it
+    /// began.
     async fn resolve(&mut self) -> Result<(), Status> {
         let Next::Start(start) = self.next else {
             return Ok(());
@@ -394,7 +398,7 @@ impl Follower {
             self.next = Next::At(Position { epoch, offset });
             return Ok(());
         }
-        // No log has this offset, and the refusal says what the log has.
+        // No log has this offset. The details of the refusal have the offsets of the log.
         let refused = self
             .get(StartAt::Offset(Offset::MAX, None), false)?
             .try_next()
@@ -410,8 +414,8 @@ impl Follower {
             StartAt::Earliest => earliest,
             StartAt::Last(count) => next.saturating_sub(count).max(earliest),
             StartAt::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
-            // The server says what is wrong with an offset, and finds a time. Asked again it finds
-            // the same.
+            // The server refuses a wrong offset and finds the offset of a time. It gives the same
+            // answer to every try.
             StartAt::Offset(..) | StartAt::Since(_) => return Ok(()),
         };
         self.next = Next::At(Position { epoch, offset });
@@ -428,14 +432,15 @@ impl Follower {
             .get_stream(&StreamReqData::default(), Some(&topic))
     }
 
-    /// The loss, where a status says that the topic no longer has the next message.
+    /// The loss, if the status means that the topic does not have the next message any more.
     fn loss(&self, status: &Status) -> Option<Loss> {
         let Next::At(next) = self.next else {
             return None;
         };
         let Extent { epoch, bounds, .. } = extent(status)?;
-        // Behind the end of the same epoch the topic has lost messages that were received. Those
-        // before its end were received as well.
+        // If the next offset is after the end in the same epoch, the topic has lost messages that
+        // were received. The messages before its end were received as well, so none of them is read
+        // again.
         let is_behind_the_end = epoch == next.epoch && next.offset > bounds.next;
         Some(Loss {
             topic: self.topic.clone(),
@@ -451,7 +456,7 @@ impl Follower {
     }
 }
 
-/// What a topic has, as the refusal of an offset says.
+/// The epoch and offsets of a topic, from the status that refuses an offset.
 fn extent(status: &Status) -> Option<Extent> {
     match Reason::decode(status)? {
         Reason::NoSuchOffset(extent) | Reason::OtherEpoch(extent) => Some(extent),

@@ -1,8 +1,8 @@
-//! The messages, each of which is a text.
+//! Makes the messages, each of which is a text.
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 
-/// A message of the client with this text.
+/// A message of a client with this text.
 pub fn request(data: String) -> StreamReqData {
     StreamReqData {
         data,
@@ -10,7 +10,7 @@ pub fn request(data: String) -> StreamReqData {
     }
 }
 
-/// A message of the server with this text.
+/// A message of a server with this text.
 pub fn response(data: String) -> StreamResData {
     StreamResData {
         data,

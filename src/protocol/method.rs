@@ -19,7 +19,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method of this path; None where it is none of `Greeter`.
+    /// The method of this path; None if `Greeter` does not have it.
     pub fn of_path(path: &str) -> Option<Self> {
         match path {
             GET_STREAM => Some(Self::Get),
@@ -38,12 +38,12 @@ impl Method {
         }
     }
 
-    /// Whether it reads the topic that the call names.
+    /// Whether the method reads the topic that the call names.
     pub fn reads(self) -> bool {
         self != Self::Put
     }
 
-    /// Whether it writes to the topic that the call names.
+    /// Whether the method writes to the topic that the call names.
     pub fn writes(self) -> bool {
         self != Self::Get
     }

@@ -1,15 +1,16 @@
-//! What crosses the wire beside the messages, each thing once, its encoding beside its decoding.
+//! What calls carry beside the messages. Each module has the encoding and the decoding of one
+//! thing.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`message`] | the messages |
-//! | [`method`] | the paths of the three methods, and what each does with a topic |
-//! | [`request`] | the request metadata that makes a call one about a topic |
-//! | [`position`] | the response metadata: where the first message of a stream is |
+//! | [`method`] | the paths of the three methods, and whether each reads or writes a topic |
+//! | [`request`] | the request metadata of a call on a topic |
+//! | [`position`] | the response metadata: the position of the first message of a stream |
 //! | [`receipt`] | the answer to a PutStream on a topic |
 //! | [`reason`] | why a call on a topic ended, in the details of its status |
 //!
-//! `docs/protocol.md` describes all of it for users of other languages.
+//! `docs/protocol.md` describes the protocol for programs in any language.
 
 pub mod message;
 pub mod method;

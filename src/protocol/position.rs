@@ -7,7 +7,8 @@
 //!
 //! Message number i of the stream, counted from 0, has the offset `offset + i`.
 //!
-//! The metadata arrive together with the first message. A call that ends without a message has none.
+//! The metadata arrives together with the first message. A call that ends without a message has no
+//! such metadata.
 
 use grpcio::{Metadata, MetadataBuilder};
 use topic_log::{Epoch, Offset};
@@ -15,12 +16,12 @@ use topic_log::{Epoch, Offset};
 const EPOCH: &str = "epoch";
 const OFFSET: &str = "offset";
 
-/// Where a message is.
+/// The position of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The topic's epoch.
     pub epoch: Epoch,
-    /// The offset in it.
+    /// The offset in that epoch.
     pub offset: Offset,
 }
 
@@ -29,7 +30,7 @@ impl Position {
     ///
     /// # Errors
     ///
-    /// None: the values are ASCII. The binding's signature asks for the check.
+    /// Never: the values are ASCII. The binding's signature requires the result.
     pub fn encode(self) -> grpcio::Result<Metadata> {
         let mut metadata = MetadataBuilder::with_capacity(2);
         metadata.add_str(EPOCH, &self.epoch.to_string())?;
@@ -37,8 +38,8 @@ impl Position {
         Ok(metadata.build())
     }
 
-    /// The position in response metadata; None where it is missing or malformed, as it is from a
-    /// server that does not know topics.
+    /// The position in response metadata. None if it is missing or malformed. A server without
+    /// topics sends none.
     pub fn decode(metadata: &Metadata) -> Option<Self> {
         let value = |key| {
             let mut values = metadata.iter().filter(|(k, _)| *k == key);

@@ -1,20 +1,20 @@
-//! The statuses of calls on a topic, and why such a call ended.
+//! The statuses of calls on a topic, and the reasons in their details.
 //!
 //! | what happened | status | reason |
 //! |---|---|---|
 //! | wrong metadata ([`request`](super::request)) | INVALID_ARGUMENT | |
 //! | an offset before the retained tail or beyond the end; a subscriber that fell behind the tail | OUT_OF_RANGE | `NO_SUCH_OFFSET` |
 //! | an offset of another epoch | OUT_OF_RANGE | `OTHER_EPOCH` |
-//! | a sequence number that leaves some out | FAILED_PRECONDITION | `SEQUENCE_GAP` |
+//! | a sequence number after a gap | FAILED_PRECONDITION | `SEQUENCE_GAP` |
 //! | a sequence number from before the topic knew the producer | FAILED_PRECONDITION | `SEQUENCE_FORGOTTEN` |
 //! | a limit of the server | RESOURCE_EXHAUSTED | |
 //! | the store cannot read or write now | UNAVAILABLE | |
 //! | a stored message cannot be read | DATA_LOSS | |
-//! | the server is shutting down | UNAVAILABLE | `DRAINING` where the call has read the topic |
+//! | the server is shutting down | UNAVAILABLE | `DRAINING`, if the call reads the topic |
 //!
-//! A status with a reason has a `google.rpc.ErrorInfo` of the domain `greeter-stream` in its details
-//! (`grpc-status-details-bin`, a `google.rpc.Status`), for programs. The metadata of the info has
-//! the fields of [`Reason`].
+//! A status with a reason has a `google.rpc.ErrorInfo` of the domain `greeter-stream` in its
+//! details, for programs. The details are a `google.rpc.Status` in `grpc-status-details-bin`. The
+//! metadata of the info has the fields of [`Reason`].
 
 use std::str::FromStr;
 
@@ -35,29 +35,29 @@ const INFO_TYPE: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// `NO_SUCH_OFFSET`: the topic has no message at the offset. The metadata has `topic`, and
-    /// `epoch`, `earliest` and `next` as the topic has them now.
+    /// `NO_SUCH_OFFSET`: the topic has no message at the offset. The metadata has `topic`, and the
+    /// topic's present `epoch`, `earliest` and `next`.
     NoSuchOffset(Extent),
-    /// `OTHER_EPOCH`: the offset belongs to another epoch. The same metadata.
+    /// `OTHER_EPOCH`: the offset belongs to another epoch. The metadata is the same.
     OtherEpoch(Extent),
     /// `SEQUENCE_GAP`: a producer left out sequence numbers. The metadata has `topic`, `producer`
-    /// and the number that is `expected`.
+    /// and the `expected` number.
     SequenceGap {
         /// The topic.
         topic: Name,
         /// The producer.
         producer: ProducerName,
-        /// The number that comes next.
+        /// The sequence number that the topic expects next.
         expected: u64,
     },
-    /// `SEQUENCE_FORGOTTEN`: a producer repeats a number from before the topic knew it. The metadata
-    /// has `topic`, `producer` and the `first` number that is known.
+    /// `SEQUENCE_FORGOTTEN`: a producer repeats a number from before the topic knew the producer.
+    /// The metadata has `topic`, `producer` and the `first` number that the topic knows.
     SequenceForgotten {
         /// The topic.
         topic: Name,
         /// The producer.
         producer: ProducerName,
-        /// The first number that the topic knows.
+        /// The first sequence number that the topic knows.
         first: u64,
     },
     /// `DRAINING`: the server is shutting down. The metadata has `topic`, `epoch`, and as `next` the
@@ -67,24 +67,23 @@ pub enum Reason {
         topic: Name,
         /// Its epoch.
         epoch: Epoch,
-        /// The offset at which the client goes on.
+        /// The offset at which the client continues.
         next: Offset,
     },
 }
 
-/// What a topic has.
+/// The present epoch and offsets of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// The topic.
     pub topic: Name,
     /// Its epoch.
     pub epoch: Epoch,
-    /// Its offsets.
+    /// Its earliest and its next offset.
     pub bounds: Bounds,
 }
 
-/// The status of a call that ends because of `error`: the one place where a topic's errors become
-/// statuses.
+/// The status of a call that ends because of `error`. All errors of topics become statuses here.
 pub fn status_of(error: &Error) -> Status {
     let (code, reason) = match error {
         Error::OutOfRange {
@@ -131,7 +130,7 @@ pub fn status_of(error: &Error) -> Status {
         Error::Limit { .. } => (RpcStatusCode::RESOURCE_EXHAUSTED, None),
         Error::Damaged { .. } => (RpcStatusCode::DATA_LOSS, None),
         Error::Closed | Error::Storage { .. } => (RpcStatusCode::UNAVAILABLE, None),
-        // A new error says more in its text than a code can.
+        // `Error` may get new variants. Their text says what happened.
         _ => (RpcStatusCode::UNKNOWN, None),
     };
     let message = match error {
@@ -146,7 +145,7 @@ pub fn status_of(error: &Error) -> Status {
 }
 
 impl Reason {
-    /// `status` with the reason in its details.
+    /// Adds the reason to the details of `status`.
     pub fn encode(&self, status: Status) -> Status {
         let (name, values) = self.info();
         let info = ErrorInfo {
@@ -172,12 +171,12 @@ impl Reason {
             };
             rich.write_to_bytes()
         });
-        // A proto3 message has no required field that could be missing. The status's text says the
-        // same.
+        // Encoding does not fail, because a proto3 message has no required fields. If it did, the
+        // message of the status would still have the reason.
         status.with_details(encoded.unwrap_or_default())
     }
 
-    /// The reason in the details of a status; None where they have none of ours.
+    /// The reason in the details of a status. None if they have no reason of this domain.
     pub fn decode(status: &Status) -> Option<Self> {
         let rich = rich_status::Status::parse_from_bytes(status.details()).ok()?;
         let infos = rich.details.iter().filter(|any| any.type_url == INFO_TYPE);
@@ -207,7 +206,7 @@ impl Reason {
         })
     }
 
-    /// The name, and the metadata of the info.
+    /// The name of the reason, and the metadata of the info.
     fn info(&self) -> (&'static str, Vec<(&'static str, String)>) {
         match self {
             Self::NoSuchOffset(extent) => ("NO_SUCH_OFFSET", extent.encode()),

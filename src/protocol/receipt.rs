@@ -4,30 +4,30 @@
 //! {"accepted":3,"duplicates":0,"epoch":"18ea566c72f6d99b","first":0,"last":2,"topic":"numbers"}
 //! ```
 //!
-//! `first` and `last` are the offsets of the first and the last message that was stored, or null
-//! where none was.
+//! `first` and `last` are the offsets of the first and the last message that was stored. They are
+//! null if no message was stored.
 
 use serde::{Deserialize, Serialize};
 use topic_log::{Epoch, Name, Offset};
 
-/// What became of published messages: of those of a call, or of several calls.
+/// The result of publishing, for the messages of one call or of several calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The topic.
     pub topic: Name,
     /// Its epoch.
     pub epoch: Epoch,
-    /// The offset of the first message that was stored; None where none was.
+    /// The offset of the first message that was stored; None if no message was stored.
     pub first: Option<Offset>,
-    /// The offset of the last message that was stored.
+    /// The offset of the last message that was stored; None if no message was stored.
     pub last: Option<Offset>,
     /// How many messages were stored.
     pub accepted: u64,
-    /// How many the topic already had from this producer.
+    /// How many messages the topic already had from this producer.
     pub duplicates: u64,
 }
 
-/// The fields are in the order of their names.
+/// The JSON form. Its fields are in alphabetical order.
 #[derive(Deserialize, Serialize)]
 struct Json {
     accepted: u64,
@@ -39,7 +39,7 @@ struct Json {
 }
 
 impl Receipt {
-    /// A receipt for no message.
+    /// A receipt for no messages.
     pub fn new(topic: Name, epoch: Epoch) -> Self {
         Self {
             topic,
@@ -51,13 +51,14 @@ impl Receipt {
         }
     }
 
-    /// How many messages it acknowledges.
+    /// How many messages the receipt acknowledges: those that were stored, and duplicates.
     pub fn acknowledged(&self) -> u64 {
         self.accepted + self.duplicates
     }
 
-    /// Counts what became of further messages: the offset of the first that was stored, how many
-    /// were stored, at offsets without gaps, and how many the topic already had.
+    /// Adds further messages. `first` is the offset of the first one that was stored, `stored` is
+    /// how many were stored from that offset on, and `duplicates` is how many the topic already
+    /// had.
     pub fn add(&mut self, first: Option<Offset>, stored: u64, duplicates: u64) {
         self.accepted += stored;
         self.duplicates += duplicates;
@@ -77,11 +78,11 @@ impl Receipt {
             last: self.last,
             topic: self.topic.as_str().to_owned(),
         };
-        // Numbers and texts always have a form in JSON.
+        // Numbers and texts can always be encoded as JSON.
         serde_json::to_string(&json).unwrap_or_default()
     }
 
-    /// The receipt in a line of JSON; None where the line is something else.
+    /// The receipt in a line of JSON; None if the line is not a receipt.
     pub fn decode(line: &str) -> Option<Self> {
         let json: Json = serde_json::from_str(line).ok()?;
         Some(Self {

@@ -1,4 +1,4 @@
-//! The request metadata that makes a call one about a topic.
+//! The request metadata of a call on a topic.
 //!
 //! | key | on | value |
 //! |---|---|---|
@@ -8,7 +8,7 @@
 //! | `follow` | GetStream | `true` (the default), or `false`: the call ends with OK at the end of the log |
 //! | `producer`, `sequence` | PutStream, AllStream, together | the producer, and the number of the call's first message |
 //!
-//! A key may appear once. Without `topic` the others mean nothing and are ignored.
+//! A key may appear once. Without `topic` the other keys are ignored.
 
 use grpcio::{Metadata, MetadataBuilder};
 use grpcio_streams::{escaped, Status};
@@ -16,27 +16,29 @@ use topic_log::{decimal, Epoch, Name, ProducerName, Sequence, StartAt, StartAtEr
 
 use super::Method;
 
-/// What a call wants of a topic.
+/// The request of a call on a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The topic.
     pub topic: Name,
-    /// Where a method that reads starts.
+    /// Where reading starts, for GetStream and AllStream.
     pub start: StartAt,
-    /// Whether GetStream goes on at the end of the log.
+    /// Whether GetStream waits for new messages at the end of the log. Otherwise it ends there with
+    /// OK.
     pub follow: bool,
-    /// The number of the first message that a method that writes sends.
+    /// The producer and the number of the call's first message, for PutStream and AllStream. None
+    /// if the messages are not numbered.
     pub sequence: Option<Sequence>,
 }
 
-/// The keys beside `topic`.
+/// The keys other than `topic`.
 const KEYS: [&str; 5] = ["from", "epoch", "follow", "producer", "sequence"];
 
 /// How many characters of a refused value an error shows.
 const SHOWN: usize = 80;
 
 impl Request {
-    /// A request that starts at what comes from now on, follows, and is no producer's.
+    /// A request that reads new messages only, follows the topic, and does not number its messages.
     pub fn new(topic: Name) -> Self {
         Self {
             topic,
@@ -46,11 +48,11 @@ impl Request {
         }
     }
 
-    /// Adds the request to the metadata of a call. Defaults are left out.
+    /// Adds the request to the metadata of a call, without keys that have their default.
     ///
     /// # Errors
     ///
-    /// None: the values are ASCII. The binding's signature asks for the check.
+    /// Never: the values are ASCII. The binding's signature requires the result.
     pub fn encode(&self, metadata: &mut MetadataBuilder) -> grpcio::Result<()> {
         metadata.add_str("topic", self.topic.as_str())?;
         if self.start != StartAt::Latest {
@@ -69,11 +71,12 @@ impl Request {
         Ok(())
     }
 
-    /// The request in the metadata of a call; None where it names no topic.
+    /// The request in the metadata of a call; None if it names no topic.
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT, with the key, the value and what it may be.
+    /// INVALID_ARGUMENT if a value is wrong. The message has the key, the value and what is wrong
+    /// with it.
     pub fn decode(metadata: &Metadata, method: Method) -> Result<Option<Self>, Status> {
         let Some(topic) = value(metadata, "topic")? else {
             return Ok(None);
@@ -122,7 +125,7 @@ fn start(metadata: &Metadata) -> Result<StartAt, Status> {
             Ok(parsed) if parsed.to_string() == epoch => Ok(StartAt::Offset(offset, Some(parsed))),
             _ => Err(refuse("epoch", epoch, "is not 16 hexadecimal digits")),
         },
-        _ => Err(refuse("epoch", epoch, "goes with `from` an offset only")),
+        _ => Err(refuse("epoch", epoch, "needs an offset in `from`")),
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
             (&[("topic", "a"), ("from", "18446744073709551616")], Method::Get, "metadata `from`: `18446744073709551616` is not"),
             (&[("topic", "a"), ("from", "@18446744073709551615")], Method::Get, "metadata `from`: `@18446744073709551615` is not"),
             (&[("topic", "a"), ("from", "1"), ("epoch", "FF")], Method::Get, "metadata `epoch`: `FF` is not 16 hexadecimal digits"),
-            (&[("topic", "a"), ("epoch", "00000000000000ff")], Method::Get, "goes with `from` an offset only"),
+            (&[("topic", "a"), ("epoch", "00000000000000ff")], Method::Get, "needs an offset in `from`"),
             (&[("topic", "a"), ("follow", "no")], Method::Get, "metadata `follow`: `no` is neither true nor false"),
             (&[("topic", "a"), ("follow", "true")], Method::All, "metadata `follow`: `true` has no meaning in this call"),
             (&[("topic", "a"), ("from", "1")], Method::Put, "metadata `from`: `1` has no meaning in this call"),

@@ -1,22 +1,28 @@
 //! The three handlers of `Greeter`.
 //!
-//! What a call does without a topic in its metadata:
+//! A call without a topic in its metadata does this:
 //!
 //! | call | what it does |
 //! |---|---|
 //! | GetStream | sends the Unix time in seconds, [`ticks`](Config::ticks) times, the first at once, and ends one [`tick_interval`](Config::tick_interval) after the last |
-//! | PutStream | logs each message, and answers how many it received |
+//! | PutStream | logs each message, and answers with the number of messages |
 //! | AllStream | sends `ssss` every [`tick_interval`](Config::tick_interval) and logs what it receives, until the client half-closes |
 //!
-//! With the metadata `topic` GetStream follows a topic, PutStream publishes to it and answers with a
-//! [receipt](crate::protocol::receipt), and AllStream does both on one call. The response metadata
-//! say [where](crate::protocol::position) the first message of a stream is.
+//! With the metadata `topic` GetStream follows a topic, PutStream publishes to it and answers with
+//! a [receipt](crate::protocol::receipt), and AllStream does both on one call. The response
+//! metadata has the [position](crate::protocol::position) of the first message of a stream.
 //!
-//! Statuses: OK as above. INTERNAL for a message that is not valid protobuf or not UTF-8, the code
-//! that gRPC's table of statuses asks for. RESOURCE_EXHAUSTED for a message over the server's limit.
-//! UNIMPLEMENTED for a GetStream with no request or with more than one. DEADLINE_EXCEEDED for a
-//! GetStream whose request does not come. UNAVAILABLE when the server drains. Calls on a topic have
-//! further [statuses](crate::protocol::reason).
+//! These calls end with OK. Other statuses are:
+//!
+//! | status | when |
+//! |---|---|
+//! | INTERNAL | a message is not valid protobuf or not UTF-8; gRPC's table of statuses asks for this code |
+//! | RESOURCE_EXHAUSTED | a message is longer than the server's limit |
+//! | UNIMPLEMENTED | a GetStream has no request, or more than one |
+//! | DEADLINE_EXCEEDED | the request of a GetStream does not arrive in time |
+//! | UNAVAILABLE | the server drains |
+//!
+//! Calls on a topic have further [statuses](crate::protocol::reason).
 
 mod config;
 mod original;
@@ -52,7 +58,7 @@ pub struct Greeter {
 type Responses = BoxStream<'static, Result<StreamResData, Status>>;
 
 impl Greeter {
-    /// The service. It closes `store` when its server stops.
+    /// Makes the service. It closes `store` when its server stops.
     pub fn new(config: Config, store: Arc<dyn Store>) -> Self {
         Self {
             original: Original::new(config),

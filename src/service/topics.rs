@@ -1,4 +1,4 @@
-//! What the three methods do with a topic: a live feed, ingest, a conversation.
+//! Calls on a topic: GetStream follows it, PutStream publishes to it, AllStream does both.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,12 +15,12 @@ use crate::protocol::message::response;
 use crate::protocol::reason::status_of;
 use crate::protocol::{Position, Reason, Receipt, Request};
 
-/// The messages that a publisher sends while the store is busy are appended together: at most this
-/// many bytes, as retention counts them, and one message more. Beyond it flow control holds the
-/// publisher back.
+/// The messages that a publisher sends while the store is busy are appended together. Together they
+/// have at most this many bytes, as retention counts them, plus one message. Beyond that, flow
+/// control holds the publisher back.
 const GATHERED_BYTES: u64 = 64 * 1024;
 
-/// What calls on a topic do.
+/// The handlers of calls on a topic.
 #[derive(Clone)]
 pub(super) struct Topics {
     store: Arc<dyn Store>,
@@ -31,12 +31,12 @@ impl Topics {
         Self { store }
     }
 
-    /// Ends all subscriptions and makes everything durable; may block.
+    /// Ends all subscriptions and makes all messages durable. May block.
     pub(super) fn close(&self) {
         self.store.close();
     }
 
-    /// Sends the topic's messages, from where the call wants them.
+    /// Sends the topic's messages from the start that the call asks for.
     pub(super) fn get_stream(
         &self,
         call: Arc<Call>,
@@ -56,7 +56,7 @@ impl Topics {
         messages.try_flatten_stream()
     }
 
-    /// Appends each message, and answers with a receipt.
+    /// Appends the messages and answers with a receipt.
     pub(super) fn put_stream(
         &self,
         request: Request,
@@ -70,8 +70,9 @@ impl Topics {
         }
     }
 
-    /// Appends each message, and sends all messages of the topic, in the same order to everyone. When
-    /// the client half-closes it still receives what the topic has by then.
+    /// Appends the messages, and sends all messages of the topic, in the same order to every
+    /// client. After the client half-closes it still receives the messages that the topic has by
+    /// then.
     pub(super) fn all_stream(
         &self,
         call: Arc<Call>,
@@ -110,8 +111,8 @@ async fn topic(store: &dyn Store, name: &Name) -> Result<Arc<dyn Topic>, Status>
     store.topic(name).await.map_err(|e| status_of(&e))
 }
 
-/// A cursor of the topic. The call's response metadata say where it starts, and a drain says where
-/// its client goes on.
+/// Makes a cursor of the topic. The call's response metadata gets the position where it starts. The
+/// status of a drain gets the position where the client continues.
 async fn subscribe(
     call: &Call,
     topic: Arc<dyn Topic>,
@@ -128,7 +129,7 @@ async fn subscribe(
     Ok(cursor)
 }
 
-/// How a call ends that began at `start` and has `sent` this many messages.
+/// The status with which a drain ends a call that began at `start` and has sent `sent` messages.
 fn draining(topic: &Name, start: Position, sent: u64) -> Status {
     let plain = Status::draining();
     let (epoch, next) = (start.epoch, start.offset + sent);
@@ -151,14 +152,14 @@ fn poll_message(
     })
 }
 
-/// The messages of a call on their way into a topic: while some are being appended, the next
-/// gather.
+/// Appends the messages of a call to a topic. While one batch is being appended, the next one is
+/// gathered.
 struct Publishing {
     topic: Arc<dyn Topic>,
-    /// The number of the call's first message.
+    /// The producer and the number of the call's first message, if they are given.
     sequence: Option<Sequence>,
     requests: Requests<StreamReqData>,
-    /// How the requests ended.
+    /// The end of the requests: half-close, or a status.
     ended: Option<Result<(), Status>>,
     gathered: Vec<Arc<str>>,
     gathered_bytes: u64,
@@ -180,7 +181,7 @@ impl Publishing {
         }
     }
 
-    /// Resolves once everything that was received is as safe as the store makes it.
+    /// Completes when all received messages are acknowledged by the store.
     async fn finish(mut self) -> Result<Receipt, Status> {
         future::poll_fn(|cx| self.poll(cx)).await?;
         Ok(self.receipt)
@@ -211,7 +212,7 @@ impl Publishing {
         }
     }
 
-    /// Takes the messages that have arrived, as far as there is room.
+    /// Takes the messages that have arrived, up to the limit of a batch.
     fn gather(&mut self, cx: &mut Context<'_>) {
         while self.ended.is_none() && self.gathered_bytes < GATHERED_BYTES {
             match self.requests.poll_next_unpin(cx) {
@@ -228,7 +229,7 @@ impl Publishing {
 
     fn append(&mut self) -> Result<(), Status> {
         let before = self.receipt.acknowledged();
-        // The topic expects the number behind the last one next, so that has to exist as well.
+        // The number after the last one must exist as well, because the topic expects it next.
         let behind = before + self.gathered.len() as u64;
         let sequence = match &self.sequence {
             None => None,

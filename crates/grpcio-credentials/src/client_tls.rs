@@ -7,9 +7,9 @@ use grpcio::{ChannelBuilder, ChannelCredentialsBuilder};
 
 use crate::{pem, read, FileError};
 
-/// How a client recognises its servers, and what it shows them.
+/// How a client verifies its servers, and the certificate that it shows them.
 ///
-/// Files are read once, when they are given.
+/// Each method reads its files at once; later changes have no effect.
 #[derive(Clone, Default)]
 pub struct ClientTls {
     ca: Option<Vec<u8>>,
@@ -17,7 +17,7 @@ pub struct ClientTls {
     server_name: Option<String>,
 }
 
-/// What a client shows. Both are in PEM form.
+/// A client's certificate and its key, in PEM form.
 #[derive(Clone)]
 struct Certificate {
     certificate: Vec<u8>,
@@ -25,8 +25,8 @@ struct Certificate {
 }
 
 impl ClientTls {
-    /// Servers have to show a certificate for their host, signed by a CA that this system trusts.
-    /// The client shows none.
+    /// Trusts the CAs of the system, expects the host of the server's address in its certificate,
+    /// and shows no certificate.
     pub fn new() -> Self {
         Self::default()
     }
@@ -35,7 +35,7 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or has no certificate.
+    /// When the file cannot be read, is longer than 16 MiB, or has no valid certificate.
     pub fn ca(self, path: &Path) -> Result<Self, FileError> {
         let pem = read(path)?;
         pem::certificates(path, &pem)?;
@@ -45,12 +45,13 @@ impl ClientTls {
         })
     }
 
-    /// Shows the certificate in one file, followed by its chain if there is one. Its key is in the
-    /// other. Both are in PEM form; the key has no passphrase.
+    /// Shows the certificate in the file `certificate`, followed by its chain if there is one. Its
+    /// key is in the file `key`. Both are in PEM form. The key must not have a passphrase.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, has nothing of the kind, or belongs to another pair.
+    /// When a file cannot be read, does not contain a certificate or a key, or when the key belongs
+    /// to another certificate.
     pub fn certificate(self, certificate: &Path, key: &Path) -> Result<Self, FileError> {
         let pair = Certificate {
             certificate: read(certificate)?,
@@ -83,11 +84,11 @@ impl ClientTls {
         self.certificate.is_some()
     }
 
-    /// Has the channels of `builder` use TLS.
+    /// Configures `builder` so that its channels use TLS.
     ///
     /// # Panics
     ///
-    /// When the expected name has a NUL character.
+    /// When the expected name contains a NUL character.
     pub fn secure(&self, builder: ChannelBuilder) -> ChannelBuilder {
         let mut credentials = ChannelCredentialsBuilder::new();
         if let Some(ca) = &self.ca {
@@ -105,7 +106,7 @@ impl ClientTls {
 }
 
 impl fmt::Debug for ClientTls {
-    /// Shows no key.
+    /// Does not show the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientTls")
             .field("system_ca", &self.ca.is_none())

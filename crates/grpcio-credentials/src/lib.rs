@@ -1,7 +1,7 @@
 //! Certificates, keys and tokens from files, checked before the gRPC C core gets them.
 //!
-//! The C core says little about a certificate that it cannot use, and some certificates end the
-//! process. So both sides of a connection look at their files first:
+//! The C core says little about a certificate that it cannot use, and some certificates make it end
+//! the process. So clients and servers check their files first:
 //!
 //! | item | what it is |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Certificates and keys in PEM form (RFC 7468).
 //!
-//! The gRPC C core says little about what is wrong with a certificate or key, and ends the process
-//! for some. These checks come before it.
+//! The gRPC C core says little about a certificate or key that it cannot use, and some of them make
+//! it end the process. So they are checked here first.
 
 use std::path::Path;
 
@@ -17,13 +17,13 @@ use crate::FileError;
 ///
 /// # Errors
 ///
-/// When the file has no certificate, or one that cannot be read.
+/// When the file has no certificate, or a certificate that cannot be parsed.
 pub fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<X509>, FileError> {
     check_no_nul(path, pem)?;
     match X509::stack_from_pem(pem) {
         Err(e) => {
             let why = format!(
-                "has a certificate that cannot be read ({}); write it again, whole",
+                "has a certificate that cannot be read ({}); replace it with the complete certificate",
                 reason(&e)
             );
             Err(FileError::new(path, why))
@@ -42,8 +42,8 @@ pub fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<X509>, FileError> {
 ///
 /// # Errors
 ///
-/// When a file has nothing of the kind, when the key belongs to another certificate, and when
-/// OpenSSL or the C core would refuse the pair.
+/// When a file does not contain a certificate or a key, when the key belongs to another
+/// certificate, or when OpenSSL or the C core would refuse the pair.
 pub fn pair(certificate: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<X509, FileError> {
     let ((certificate_path, certificate_pem), (key_path, key_pem)) = (certificate, key);
     let mut chain = certificates(certificate_path, certificate_pem)?.into_iter();
@@ -57,7 +57,7 @@ pub fn pair(certificate: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<X509, Fi
     let private = PKey::private_key_from_pem_passphrase(key_pem, b"").map_err(|e| {
         let why = format!(
             "has no private key in PEM form, or one with a passphrase ({}); \
-             `openssl pkey -in FILE -out NEW` takes a passphrase off",
+             `openssl pkey -in FILE -out NEW` removes a passphrase",
             reason(&e)
         );
         FileError::new(key_path, why)
@@ -65,7 +65,9 @@ pub fn pair(certificate: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<X509, Fi
     let belongs = |public: PKey<_>| public.public_eq(&private);
     if !leaf.public_key().is_ok_and(belongs) {
         let path = certificate_path.display();
-        let why = format!("is not the key of the certificate in {path}; give the two of one pair");
+        let why = format!(
+            "is not the key of the certificate in {path}; give a certificate and its own key"
+        );
         return Err(FileError::new(key_path, why));
     }
 
@@ -86,7 +88,7 @@ pub fn pair(certificate: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<X509, Fi
     Ok(leaf)
 }
 
-/// The binding panics at a NUL byte.
+/// Checks for NUL bytes, at which the binding panics.
 fn check_no_nul(path: &Path, pem: &[u8]) -> Result<(), FileError> {
     if !pem.contains(&0) {
         return Ok(());
@@ -98,8 +100,8 @@ fn check_no_nul(path: &Path, pem: &[u8]) -> Result<(), FileError> {
     ))
 }
 
-/// The C core ends the process when it has to show a certificate with a name that it cannot read
-/// (`ssl_transport_security.cc`, `peer_from_x509`).
+/// Checks the names of a certificate. The C core ends the process when it uses a certificate whose
+/// names it cannot read (`ssl_transport_security.cc`, `peer_from_x509`).
 fn check_names(path: &Path, certificate: &X509) -> Result<(), FileError> {
     let mut common = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
     let alternative = certificate.subject_alt_names();
@@ -112,11 +114,11 @@ fn check_names(path: &Path, certificate: &X509) -> Result<(), FileError> {
     Err(FileError::new(
         path,
         "has a certificate with a malformed name: a common name that is not text, or an IP \
-         address of neither 4 nor 16 bytes; have another made",
+         address of neither 4 nor 16 bytes; use another certificate",
     ))
 }
 
-/// The first reason that OpenSSL gives.
+/// The first reason in an error of OpenSSL.
 fn reason(e: &ErrorStack) -> &'static str {
     let mut reasons = e.errors().iter().filter_map(openssl::error::Error::reason);
     reasons.next().unwrap_or("no reason is given")

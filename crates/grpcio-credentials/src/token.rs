@@ -1,28 +1,28 @@
-//! A bearer token, which nothing here shows.
+//! Bearer tokens, which are never shown.
 
 use std::fmt;
 use std::path::Path;
 
 use crate::{read, FileError};
 
-/// What stands before the token in the metadata `authorization`
-/// ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+/// The scheme in the metadata `authorization`, before the token ([RFC 6750, section
+/// 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
 const SCHEME: &str = "Bearer ";
 
-/// A bearer token: whoever sends it is taken for the one that it was made for.
+/// A bearer token. A server identifies a caller by it, so it must stay secret.
 ///
 /// Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
-/// A text is not a token: it is empty, or has characters that a bearer token cannot have
-/// ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+/// The text is not a token: it is empty, or it has characters that a bearer token cannot have ([RFC
+/// 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a token; a token is of A-Z a-z 0-9 - . _ ~ + /, with = at its end only")]
+#[error("is not a token; a token consists of A-Z a-z 0-9 - . _ ~ + /, with = only at its end")]
 pub struct TokenError(());
 
 impl Token {
-    /// Checks a token.
+    /// Makes a token of a text.
     ///
     /// # Errors
     ///
@@ -36,11 +36,11 @@ impl Token {
         Ok(Self(text.to_owned()))
     }
 
-    /// Reads a file that has a token and nothing else but white space around it. Blocks.
+    /// Reads a token from a file. White space around the token is ignored. Blocks.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or has no token.
+    /// When the file cannot be read, or its text is not a token.
     pub fn from_file(path: &Path) -> Result<Self, FileError> {
         let bytes = read(path)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| TokenError(()));
@@ -48,14 +48,14 @@ impl Token {
             .map_err(|e| FileError::new(path, e.to_string()))
     }
 
-    /// The value of the metadata `authorization` that carries the token.
+    /// The value of the metadata `authorization`: `Bearer` and the token.
     pub fn credentials(&self) -> String {
         format!("{SCHEME}{}", self.0)
     }
 }
 
-/// Reads the token from the value of the metadata `authorization`; None where it has none. The
-/// scheme may be in upper or lower case (RFC 9110, section 11.1).
+/// Reads the token from the value of the metadata `authorization`. Returns None if it has no bearer
+/// token. The scheme may be in upper or lower case (RFC 9110, section 11.1).
 pub fn bearer_token(credentials: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = credentials.split_at_checked(SCHEME.len())?;
     let token = token.trim_ascii();

@@ -1,7 +1,8 @@
-//! How many calls run, in all and on each connection.
+//! Limits of the calls that run at a time, in all and on each connection.
 //!
-//! The C core announces how many streams a connection may have, and accepts more from clients that
-//! do not acknowledge the announcement. A call counts from its headers until nothing of it is left.
+//! The C core announces how many streams a connection may have, but it accepts more from a client
+//! that does not acknowledge the announcement. A call counts from the arrival of its headers until
+//! its resources are released.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,18 +11,19 @@ use grpcio::RpcStatusCode;
 use grpcio_streams::{Call, Status};
 use parking_lot::Mutex;
 
-/// The calls that run, and how many may.
+/// Counts the running calls and refuses those beyond the limits.
 #[derive(Debug)]
 pub(crate) struct CallLimits {
-    most: usize,
-    most_of_a_connection: usize,
+    max_calls: usize,
+    max_calls_per_connection: usize,
     running: Mutex<Running>,
 }
 
 #[derive(Debug, Default)]
 struct Running {
     all: usize,
-    /// By the client's address, which differs between connections.
+    /// The running calls of each connection. The key is the client's address, which is unique to a
+    /// connection.
     connections: HashMap<Arc<str>, usize>,
 }
 
@@ -32,15 +34,16 @@ struct Counted {
 }
 
 impl CallLimits {
-    pub(crate) fn new(most: usize, most_of_a_connection: u32) -> Arc<Self> {
+    pub(crate) fn new(max_calls: usize, max_calls_per_connection: u32) -> Arc<Self> {
         Arc::new(Self {
-            most,
-            most_of_a_connection: usize::try_from(most_of_a_connection).unwrap_or(usize::MAX),
+            max_calls,
+            max_calls_per_connection: usize::try_from(max_calls_per_connection)
+                .unwrap_or(usize::MAX),
             running: Mutex::default(),
         })
     }
 
-    /// Counts the call, or refuses it.
+    /// Counts the call until it is released, or refuses it with RESOURCE_EXHAUSTED.
     pub(crate) fn admit(self: &Arc<Self>, call: &mut Call) -> Result<(), Status> {
         let connection = self.enter(call.peer())?;
         call.keep(Counted {
@@ -53,21 +56,21 @@ impl CallLimits {
     fn enter(&self, peer: &str) -> Result<Arc<str>, Status> {
         let refused = |why| Err(Status::new(RpcStatusCode::RESOURCE_EXHAUSTED, why));
         let mut running = self.running.lock();
-        if running.all >= self.most {
+        if running.all >= self.max_calls {
             return refused(format!(
                 "this server runs at most {} of these calls at a time; try again, or try another \
                  server",
-                self.most
+                self.max_calls
             ));
         }
         let known = running.connections.get_key_value(peer);
         let (connection, count) =
             known.map_or_else(|| (peer.into(), 0), |(peer, count)| (peer.clone(), *count));
-        if count >= self.most_of_a_connection {
+        if count >= self.max_calls_per_connection {
             return refused(format!(
                 "this server runs at most {} calls of a connection at a time; use another \
                  connection",
-                self.most_of_a_connection
+                self.max_calls_per_connection
             ));
         }
         running.connections.insert(connection.clone(), count + 1);

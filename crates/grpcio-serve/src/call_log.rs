@@ -4,8 +4,8 @@ use grpcio::RpcStatusCode;
 use grpcio_streams::{escaped, Call, Observer, Outcome};
 use log::Level;
 
-/// Logs calls at one level; those that end with INTERNAL or DATA_LOSS as errors, unless it is
-/// quiet.
+/// Logs calls at one level. Calls that end with INTERNAL or DATA_LOSS are logged as errors, unless
+/// the log is quiet.
 #[derive(Debug)]
 pub(crate) struct CallLog {
     level: Level,
@@ -13,7 +13,7 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    /// For the calls of a service.
+    /// Logs the calls of a service at level `info`.
     pub(crate) fn new() -> Self {
         Self {
             level: Level::Info,
@@ -21,7 +21,7 @@ impl CallLog {
         }
     }
 
-    /// For calls that come every few seconds, such as health checks.
+    /// Logs calls that come every few seconds, such as health checks, at level `debug`.
     pub(crate) fn quiet() -> Self {
         Self {
             level: Level::Debug,

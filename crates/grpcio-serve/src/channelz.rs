@@ -1,11 +1,12 @@
 //! `grpc.channelz.v1`: what the gRPC core knows about the servers, connections and channels of this
-//! process, for whoever looks for the connection that stalls.
+//! process. It helps to find a connection that stalls.
 //!
-//! It reveals the address of every client to every caller, and so is served only where
-//! [`Config::channelz`](crate::Config::channelz) says so.
+//! It reveals the address of every client to every caller. So it is served only if
+//! [`Config::channelz`](crate::Config::channelz) is set.
 //!
-//! An id that does not exist, or that is of another kind, is NOT_FOUND. A negative start or size of a
-//! page is INVALID_ARGUMENT. A page has at most 100 servers or channels, or 500 sockets.
+//! A call with an id that does not exist, or that belongs to another kind of object, ends with
+//! NOT_FOUND. A negative start or size of a page ends it with INVALID_ARGUMENT. A page has at most
+//! 100 servers or channels, or 500 sockets.
 
 use std::future::{self, Ready};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::generated::grpc_channelz_v1::{
     GetTopChannelsRequest, GetTopChannelsResponse,
 };
 
-/// The most sockets in a page: as many as the core gives where it can choose.
+/// The most sockets in a page. It is the core's own default.
 const SOCKETS: usize = 500;
 
 /// Adds all methods of the service.
@@ -43,7 +44,7 @@ pub(crate) fn add(builder: ServiceBuilder) -> ServiceBuilder {
         .unary("/grpc.channelz.v1.Channelz/GetSocket", by(socket))
 }
 
-/// A handler that answers at once.
+/// Makes a handler that answers at once.
 fn by<Req, Resp>(
     answer: fn(&Req) -> Result<Resp, Status>,
 ) -> impl Fn(Arc<Call>, Req) -> Ready<Result<Resp, Status>> {
@@ -87,7 +88,7 @@ fn socket(request: &GetSocketRequest) -> Result<GetSocketResponse, Status> {
     core::get_socket(id(request.socket_id)?, read)
 }
 
-/// The first id of a page, and the most that it may hold.
+/// The first id of a page, and the most entries that it may hold.
 fn page(start: i64, most: i64) -> Result<(u64, usize), Status> {
     match (u64::try_from(start), usize::try_from(most)) {
         (Ok(start), Ok(0)) => Ok((start, usize::MAX)),
@@ -103,7 +104,7 @@ fn id(id: i64) -> Result<u64, Status> {
     u64::try_from(id).map_err(|_| not_found())
 }
 
-/// Reads the core's answer: a response in protobuf's JSON, or nothing.
+/// Reads the core's answer, which is a response in protobuf's JSON, or empty if there is none.
 fn read<T: MessageFull>(json: &str) -> Result<T, Status> {
     if json.is_empty() {
         return Err(not_found());

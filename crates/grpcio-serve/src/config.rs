@@ -1,4 +1,4 @@
-//! What can be set about a server, and why a server cannot start.
+//! The configuration of a server, and the errors of its start.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,33 +11,33 @@ use grpcio_streams::BuildError;
 use crate::limits::{LimitError, Limits};
 use crate::tls::ServerTls;
 
-/// Everything that can be set about a server.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen. Port 0 picks a free port.
+    /// The addresses to listen on; at least one. Port 0 picks a free port.
     pub listen: Vec<SocketAddr>,
     /// The certificates for TLS; None for plaintext.
     pub tls: Option<ServerTls>,
     /// Whether to listen in plaintext where other machines can connect.
     pub insecure: bool,
-    /// A file that says who may call, and what they may do. Each line has a name, the SHA-256 of the
-    /// caller's token or `cert` for a client certificate with that name, and rights such as
-    /// `read:stocks/*`. None to let everyone call, or, with a [`ServerTls::client_ca`], everyone
-    /// with a certificate of that CA.
+    /// The token file, which lists the callers and their rights. Each line has a name, then the
+    /// SHA-256 of the caller's token or `cert` for a client certificate with that name, then rights
+    /// such as `read:stocks/*`. With None everyone may call, or, with a [`ServerTls::client_ca`],
+    /// everyone with a certificate of that CA.
     pub token_file: Option<PathBuf>,
-    /// What clients may ask of the server.
+    /// The limits of what clients may use.
     pub limits: Limits,
     /// Whether to serve channelz, which reveals every client's address to every caller.
     pub channelz: bool,
-    /// Completion queues, each with a thread; at least 1.
+    /// The number of completion queues, each with a thread of its own. 0 counts as 1.
     pub threads: usize,
     /// How long running calls may take to end when the server shuts down.
     pub grace: Duration,
 }
 
 impl Default for Config {
-    /// Nowhere to listen; plaintext for everyone, the default limits, no channelz, a completion queue
-    /// a core, 5 seconds of grace.
+    /// No address, plaintext, no token file, the default limits, no channelz, one completion queue
+    /// for each core, and a grace of 5 seconds.
     fn default() -> Self {
         Self {
             listen: Vec::new(),
@@ -54,11 +54,11 @@ impl Default for Config {
 
 impl Config {
     /// Checks what does not depend on the services: the addresses, the limits, and the files of
-    /// certificates. A start does the same.
+    /// certificates. [`ServerBuilder::start`](crate::ServerBuilder::start) does the same.
     ///
     /// # Errors
     ///
-    /// The first of these errors that a start would have.
+    /// The first of these errors that the start would return.
     pub fn check(&self) -> Result<(), StartError> {
         if self.listen.is_empty() {
             return Err(StartError::NoAddress);
@@ -82,17 +82,17 @@ pub enum StartError {
     /// There is no address to listen on.
     #[error("there is no address to listen on; give at least one")]
     NoAddress,
-    /// Other machines can reach an address, and there is neither [`Config::tls`] nor
-    /// [`Config::insecure`].
+    /// Other machines can reach this address, and neither [`Config::tls`] nor [`Config::insecure`]
+    /// is set.
     #[error(
-        "{0} can be reached from elsewhere, and without TLS everyone on the way can read and \
-         change what is sent; use TLS, or allow plaintext if that is meant"
+        "other machines can reach {0}, and without TLS everyone on the network path can read and \
+         change what is sent; set `tls`, or set `insecure` if plaintext is intended"
     )]
     Plaintext(SocketAddr),
     /// A limit is out of its range.
     #[error(transparent)]
     Limit(#[from] LimitError),
-    /// [`Limits::connections`] cannot be set.
+    /// The limit [`Limits::connections`] cannot be set.
     #[error(
         "the connections cannot be limited, because the limit of open files cannot be set: {0}"
     )]
@@ -106,7 +106,8 @@ pub enum StartError {
     /// Two services have a method of the same path.
     #[error("two services have the method {0}; leave one of them out")]
     Twice(&'static str),
-    /// An address is in use, is not one of this machine, or is not allowed.
+    /// An address cannot be listened on: it is in use, it does not belong to this machine, or the
+    /// operating system does not permit it.
     #[error("cannot listen on {address}: {source}{}", remedy(source))]
     Listen {
         /// The address.
@@ -114,7 +115,7 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The C core refused.
+    /// The C core cannot start the server.
     #[error("the gRPC core cannot start a server: {0}")]
     Core(#[source] grpcio::Error),
 }

@@ -1,4 +1,4 @@
-//! The descriptors of all that a server serves, by every name that a client can ask for.
+//! The descriptors of everything that a server serves, by each name that a client can ask for.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,12 +13,13 @@ pub(crate) struct Descriptors {
     services: Vec<String>,
     files: HashMap<String, FileDescriptor>,
     symbols: HashMap<String, FileDescriptor>,
-    /// By the message that is extended, and the number of its field. Each message is here.
+    /// The extensions of each message: the number of the field, and the file that declares it.
+    /// Every message has an entry.
     extensions: HashMap<String, BTreeMap<i32, FileDescriptor>>,
 }
 
 impl Descriptors {
-    /// Of the services in `files`.
+    /// The descriptors of `files` and of everything that they import.
     pub(crate) fn new(files: &[FileDescriptor]) -> Self {
         let mut all = Self::default();
         for file in files {
@@ -51,7 +52,7 @@ impl Descriptors {
         self.files.get(file)
     }
 
-    /// The file that declares whatever has this full name.
+    /// The file that declares the symbol with this full name.
     pub(crate) fn declaring(&self, symbol: &str) -> Option<&FileDescriptor> {
         self.symbols.get(symbol)
     }
@@ -68,7 +69,7 @@ impl Descriptors {
     }
 }
 
-/// A file and what it imports, each once, the file itself first.
+/// A file and all files that it imports, each once. The file itself comes first.
 pub(crate) fn with_imports(file: &FileDescriptor) -> Vec<&FileDescriptor> {
     let mut files = vec![file];
     let mut next = 0;
@@ -83,7 +84,7 @@ pub(crate) fn with_imports(file: &FileDescriptor) -> Vec<&FileDescriptor> {
     files
 }
 
-/// Puts what a file declares under its full names.
+/// Adds the symbols that a file declares to the descriptors, by their full names.
 struct Declarations<'a> {
     all: &'a mut Descriptors,
     file: &'a FileDescriptor,
@@ -136,14 +137,14 @@ impl Declarations<'_> {
     fn extensions(&mut self, scope: &str, extensions: &[FieldDescriptorProto]) {
         for extension in extensions {
             self.symbol(scope, extension.name());
-            // Full names begin with a dot here.
+            // The name of the extended message begins with a dot.
             let extended = extension.extendee().trim_start_matches('.').to_owned();
             let numbers = self.all.extensions.entry(extended).or_default();
             numbers.insert(extension.number(), self.file.clone());
         }
     }
 
-    /// Returns the full name.
+    /// Adds a symbol and returns its full name.
     fn symbol(&mut self, scope: &str, name: &str) -> String {
         let name = join(scope, name);
         let symbols = &mut self.all.symbols;

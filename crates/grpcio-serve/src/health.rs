@@ -1,5 +1,4 @@
-//! `grpc.health.v1`: whether the server takes calls, for load balancers and for what restarts
-//! servers.
+//! `grpc.health.v1`: whether the server accepts calls. Load balancers and supervisors ask for it.
 //!
 //! Each service of the server is SERVING until a drain begins, and NOT_SERVING from then on. The
 //! same is true of the server as a whole, whose name is empty. For a service that the server does
@@ -26,20 +25,22 @@ const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
 /// How many health calls run at a time. They do not count as calls of the server: they need no
-/// identity, and must not take the place of those that have one.
-const MOST: usize = 1_000;
+/// identity, so they must not use up the places of calls that have one.
+const MAX_CALLS: usize = 1_000;
 
-/// A question is short. A drain waits for questions that are on their way.
-const ASKED_WITHIN: Duration = Duration::from_secs(1);
+/// A request is short, so it has to arrive within this time. A drain waits for requests that are
+/// still arriving.
+const REQUEST_WITHIN: Duration = Duration::from_secs(1);
 
-/// The methods of the service, which report the health of `services` until `draining` is over.
+/// The methods of the service. Once `draining` completes, they report NOT_SERVING for all
+/// `services`.
 pub(crate) fn methods(services: &[String], draining: Draining, limits: &Limits) -> ServiceBuilder {
     let never = Drain::new();
-    let running = CallLimits::new(MOST, limits.streams);
+    let running = CallLimits::new(MAX_CALLS, limits.streams);
     let builder = ServiceBuilder::new(&never)
         .observer(Arc::new(CallLog::quiet()))
         .max_message_bytes(limits.message_bytes)
-        .request_within(ASKED_WITHIN)
+        .request_within(REQUEST_WITHIN)
         .admit(move |call| running.admit(call));
     let check = Arc::new(Health {
         services: services.iter().cloned().collect(),
@@ -59,13 +60,13 @@ pub(crate) fn methods(services: &[String], draining: Draining, limits: &Limits) 
 struct Health {
     services: HashSet<String>,
     draining: Draining,
-    /// Its own calls are served with this one, so that the server's drain does not end them before
-    /// they have reported it.
+    /// A drain that never begins. The health calls are served with it, because the server's drain
+    /// would end them before they report NOT_SERVING.
     _never: Drain,
 }
 
 impl Health {
-    /// None for a service that the server does not have.
+    /// The status of a service; None for a service that the server does not have.
     fn status(&self, service: &str) -> Option<ServingStatus> {
         if !service.is_empty() && !self.services.contains(service) {
             return None;

@@ -1,7 +1,7 @@
-//! What stands around a gRPC service: everything between its handlers and people who run it.
+//! Serves gRPC services on the C core: everything that an operator needs around their handlers.
 //!
-//! A [`Server`] takes any number of services, whose methods are made with
-//! [`grpcio_streams::ServiceBuilder`], and adds:
+//! A [`Server`] serves any number of services, whose methods are made with
+//! [`grpcio_streams::ServiceBuilder`]. It adds:
 //!
 //! | | |
 //! |---|---|
@@ -50,19 +50,20 @@
 //!
 //! # How a server stops
 //!
-//! 1. Health checks report NOT_SERVING from now on, and whoever watches the server's health is told.
-//! 2. Running calls end with UNAVAILABLE, after what they have sent before. A handler can say more
-//!    than that ([`Call::when_drained`](grpcio_streams::Call::when_drained)). New calls end the same
-//!    way.
-//! 3. The C core closes its listeners and tells its connections to end. It cancels calls that it has
-//!    not handed over by now: their clients see CANCELLED.
+//! 1. Health checks report NOT_SERVING from now on, and every Watch receives NOT_SERVING.
+//! 2. Running calls end with UNAVAILABLE, after the messages that they have sent before. A handler
+//!    can end its call with another status
+//!    ([`Call::when_drained`](grpcio_streams::Call::when_drained)). New calls end with UNAVAILABLE,
+//!    too.
+//! 3. The C core closes its listeners and tells its connections to end. It cancels calls that it
+//!    has not handed to the server yet: their clients see CANCELLED.
 //! 4. Calls that have not ended after [`Config::grace`], because their clients do not read, are
 //!    cancelled.
 //! 5. The services [stop](Service::stop).
 //! 6. The completion queues stop, and [`Server::run_until`] returns.
 //!
-//! Beside what the services take to stop, this is over a second and a half after the grace, whatever
-//! clients do.
+//! All of this takes at most the grace and 1.5 s, plus the time that the services take to stop.
+//! Clients cannot prolong it.
 
 mod call_limits;
 mod call_log;

@@ -1,4 +1,4 @@
-//! What clients may ask of a server, and all that the C core is told about it.
+//! The limits of what clients may use, and the channel arguments that set them in the C core.
 //!
 //! | limit | what happens beyond it |
 //! |---|---|
@@ -11,9 +11,9 @@
 //! | [`ping_interval`](Limits::ping_interval) | GOAWAY with ENHANCE_YOUR_CALM, `too_many_pings` |
 //! | [`connection_age`](Limits::connection_age) | GOAWAY; the calls end with UNAVAILABLE after the grace |
 //!
-//! A compressed message ends its call with UNIMPLEMENTED, as gRPC's
-//! [compression document](https://github.com/grpc/grpc/blob/master/doc/compression.md) asks for:
-//! the core unpacks gzip without a bound, so that 256 KiB became 256 MiB.
+//! A compressed message ends its call with UNIMPLEMENTED, as gRPC's [compression
+//! document](https://github.com/grpc/grpc/blob/master/doc/compression.md) asks for: the core
+//! decompresses gzip without a limit, so 256 KiB from a client can become 256 MiB of memory.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -24,47 +24,50 @@ use std::time::Duration;
 use grpcio::{ChannelBuilder, Environment, ResourceQuota};
 use grpcio_streams::MAX_MESSAGE_BYTES;
 
-/// What clients may ask of a server.
+/// The limits of what clients may use. Every time is from 1 ms to 24 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest message, in bytes as encoded.
+    /// The longest encoded message of a client, in bytes.
     pub message_bytes: usize,
-    /// The metadata of a call, in bytes: names, values, and 32 for each. From 1 KiB to 16 MiB.
+    /// The size of a call's metadata in bytes, from 1 KiB to 16 MiB. Each entry counts as its name,
+    /// its value and 32.
     pub metadata_bytes: u32,
-    /// How much memory the gRPC core may use for connections and for messages that are on their
-    /// way, in bytes, about. What services keep is not counted. At least 16 MiB.
+    /// About how much memory the gRPC core may use for connections and for messages in transit, in
+    /// bytes; at least 16 MiB. The memory of the services is not counted.
     pub memory_bytes: usize,
-    /// Calls that run at a time on a connection; at least 1.
+    /// The number of calls that run at a time on a connection; at least 1.
     pub streams: u32,
-    /// Calls that run at a time, at least 1. Health checks do not count. They have a limit of their
-    /// own: 1,000.
+    /// The number of calls that run at a time in all; at least 1. Health checks do not count. They
+    /// have a limit of their own, which is 1,000.
     pub calls: usize,
-    /// Connections that are open at a time, at least 1. None for as many as the process may open
-    /// files. It is set as a limit of open files of the whole process: the files that are open when
-    /// the server starts, and this many more. With it, a file that is [read again](crate::ServerTls)
-    /// needs a free place.
+    /// The number of connections that are open at a time; at least 1. With None only the process's
+    /// limit of open files bounds it.
+    ///
+    /// The limit is set as the limit of open files of the whole process: the number of files that
+    /// are open when the server starts, plus this number. A file that is [read
+    /// again](crate::ServerTls) then needs one of these places for a moment.
     pub connections: Option<u64>,
-    /// How long a connection may take until it speaks HTTP/2, TLS included. From 1 ms to 24 days, as
-    /// all times here.
+    /// How long a connection may take until it speaks HTTP/2, including the TLS handshake.
     pub handshake: Duration,
     /// How long a client may be silent before it is pinged.
     pub keepalive: Duration,
     /// How long a client may take to answer a ping.
     pub keepalive_timeout: Duration,
-    /// How much time a client has to leave between two pings while the server sends nothing. The
-    /// third ping that comes too early ends the connection.
+    /// The least time between two pings of a client while the server sends nothing. The third ping
+    /// that comes too early ends the connection.
     pub ping_interval: Duration,
-    /// The age at which a connection is told to end, randomly a tenth earlier or later. None for
-    /// never. With it the C core has one more filter for each call.
+    /// The age at which the server asks a client to leave a connection (GOAWAY), randomly up to a
+    /// tenth earlier or later. None for no limit. A limit adds a filter of the C core to each call.
     pub connection_age: Option<Duration>,
-    /// How long the calls of such a connection may go on.
+    /// How long the calls of such a connection may still run.
     pub connection_age_grace: Duration,
 }
 
 impl Default for Limits {
-    /// 4 MiB a message, 16 KiB of metadata, 512 MiB for the core, 1,000 calls a connection and
-    /// 20,000 in all, no limit of connections, 10 s for the handshake, pings after 30 s that have to
-    /// be answered within 20 s, pings from clients at most every 10 s, connections of any age.
+    /// 4 MiB for a message, 16 KiB for metadata, 512 MiB for the core, 1,000 calls on a connection
+    /// and 20,000 in all, no limit of connections, 10 s for the handshake, a ping after 30 s that
+    /// has to be answered within 20 s, pings from clients at most every 10 s, and no limit of a
+    /// connection's age.
     fn default() -> Self {
         Self {
             message_bytes: MAX_MESSAGE_BYTES,
@@ -85,7 +88,7 @@ impl Default for Limits {
 
 /// A limit is out of its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} {value} is not possible; it goes from {range}")]
+#[error("{limit} {value} is out of range; the range is {range}")]
 pub struct LimitError {
     limit: &'static str,
     value: String,
@@ -112,7 +115,7 @@ impl LimitError {
 const TIMES: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(24 * 24 * 3600);
 
-/// The C core's names of arguments that have no function in the binding.
+/// The C core's names of channel arguments that have no function in the binding.
 mod key {
     use super::CStr;
 
@@ -125,7 +128,7 @@ mod key {
     pub(super) const HANDSHAKE: &CStr = c"grpc.server_handshake_timeout_ms";
     pub(super) const AGE: &CStr = c"grpc.max_connection_age_ms";
     pub(super) const AGE_GRACE: &CStr = c"grpc.max_connection_age_grace_ms";
-    /// The binding's own name for this one is not the core's.
+    /// The binding has a function for this argument, but with a name that the core does not know.
     pub(super) const PING_INTERVAL: &CStr = c"grpc.http2.min_ping_interval_without_data_ms";
 }
 
@@ -133,11 +136,11 @@ mod key {
 const IDENTITY_ONLY: i32 = 1;
 
 impl Limits {
-    /// Checks that each is in its range.
+    /// Checks that each limit is in its range.
     ///
     /// # Errors
     ///
-    /// For the first one that is not.
+    /// The first limit that is out of its range.
     pub fn check(&self) -> Result<(), LimitError> {
         let most = |value: u64| value.min(i32::MAX as u64);
         within(
@@ -176,18 +179,19 @@ impl Limits {
         Ok(())
     }
 
-    /// What the C core is told about each connection.
+    /// The limits as channel arguments of the C core.
     pub(crate) fn channel_args(&self, env: Arc<Environment>, channelz: bool) -> ChannelBuilder {
         let quota = ResourceQuota::new(None).resize_memory(self.memory_bytes);
         let builder = ChannelBuilder::new(env)
-            // Else a second server could share the port, and each client would get one of the two
-            // at random.
+            // Otherwise a second server could share the port, and each connection would reach one
+            // of the two at random.
             .reuse_port(false)
-            // The adapters check it, which costs less.
+            // The adapters check the length of messages, which costs less.
             .max_receive_message_len(-1)
             .raw_cfg_int(key::COMPRESSION.to_owned(), IDENTITY_ONLY)
             .set_resource_quota(quota)
-            // For clients that obey. `call_limits` refuses the calls of others.
+            // Clients that obey HTTP/2 wait. `call_limits` refuses the calls of clients that do
+            // not.
             .max_concurrent_stream(i32::try_from(self.streams).unwrap_or(i32::MAX))
             .keepalive_time(self.keepalive)
             .keepalive_timeout(self.keepalive_timeout)
@@ -198,7 +202,7 @@ impl Limits {
                 milliseconds(self.ping_interval),
             )
             .raw_cfg_int(key::HANDSHAKE.to_owned(), milliseconds(self.handshake))
-            // Its counters cost time for each message and memory for each connection.
+            // Channelz counters cost time for each message and memory for each connection.
             .raw_cfg_int(key::CHANNELZ.to_owned(), channelz.into());
         // Between the two limits the core refuses calls at random, so they are made equal.
         let bytes = i32::try_from(self.metadata_bytes).unwrap_or(i32::MAX);
@@ -248,31 +252,31 @@ mod tests {
         for (limits, why) in [
             (
                 Limits { metadata_bytes: 1023, ..good.clone() },
-                "metadata_bytes 1023 is not possible; it goes from 1024 to 16777216",
+                "metadata_bytes 1023 is out of range; the range is 1024 to 16777216",
             ),
             (
                 Limits { memory_bytes: 1 << 20, ..good.clone() },
-                "memory_bytes 1048576 is not possible; it goes from 16777216 to 18446744073709551615",
+                "memory_bytes 1048576 is out of range; the range is 16777216 to 18446744073709551615",
             ),
             (
                 Limits { streams: 0, ..good.clone() },
-                "streams 0 is not possible; it goes from 1 to 2147483647",
+                "streams 0 is out of range; the range is 1 to 2147483647",
             ),
             (
                 Limits { calls: 0, ..good.clone() },
-                "calls 0 is not possible; it goes from 1 to 18446744073709551615",
+                "calls 0 is out of range; the range is 1 to 18446744073709551615",
             ),
             (
                 Limits { connections: Some(0), ..good.clone() },
-                "connections 0 is not possible; it goes from 1 to 2147483647",
+                "connections 0 is out of range; the range is 1 to 2147483647",
             ),
             (
                 Limits { keepalive: Duration::ZERO, ..good.clone() },
-                "keepalive 0ns is not possible; it goes from 1ms to 24days",
+                "keepalive 0ns is out of range; the range is 1ms to 24days",
             ),
             (
                 Limits { connection_age: Some(25 * day), ..good.clone() },
-                "connection_age 2160000s is not possible; it goes from 1ms to 24days",
+                "connection_age 2160000s is out of range; the range is 1ms to 24days",
             ),
         ] {
             let said = limits.check().map_err(|e| e.to_string());

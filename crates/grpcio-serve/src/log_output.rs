@@ -1,7 +1,7 @@
-//! Standard error for logs, written by a thread of its own.
+//! A log output to standard error, written by a thread of its own.
 //!
-//! Calls are logged on the threads that serve them. If these threads wrote to a pipe whose reader
-//! has stopped, they would stop as well, and the server with them.
+//! Calls are logged on the threads that serve them. A write to a pipe whose reader has stopped
+//! would block these threads, and so all calls.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How much may wait to be written, in bytes. A line that would exceed it is dropped and counted.
+/// The most bytes that may wait to be written. A line that would exceed this limit is dropped and
+/// counted.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
 
-/// A writer to standard error that never blocks. A thread does the writing. When 16 MiB wait to be
-/// written, further lines are dropped; their number is written as soon as possible.
+/// A writer to standard error that never blocks. A thread does the writing. While 16 MiB wait to be
+/// written, further lines are dropped. Their number is logged as soon as lines can be written
+/// again.
 #[derive(Clone, Debug)]
 pub struct LogOutput {
     items: Sender<Item>,
@@ -30,7 +32,7 @@ struct Shared {
 #[derive(Debug)]
 enum Item {
     Text(Vec<u8>),
-    /// Reports that everything before it is written.
+    /// A marker: everything before it has been written when the thread reaches it.
     Mark(SyncSender<()>),
 }
 
@@ -52,8 +54,8 @@ impl LogOutput {
         Self { items, shared }
     }
 
-    /// Waits until everything that was logged is written, but at most `limit`: the reader may have
-    /// stopped.
+    /// Waits until everything that was logged is written, for at most `limit`. The reader of
+    /// standard error may have stopped.
     pub fn finish(&self, limit: Duration) {
         let (done, is_done) = sync_channel(1);
         if self.items.send(Item::Mark(done)).is_ok() {
@@ -69,7 +71,7 @@ impl Write for LogOutput {
             self.shared.waiting.fetch_sub(text.len(), Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         } else {
-            // The thread lives as long as this.
+            // The thread runs as long as this sender exists, so sending does not fail.
             let _ = self.items.send(Item::Text(text.to_vec()));
         }
         Ok(text.len())
@@ -84,7 +86,7 @@ impl Shared {
     fn write(&self, items: &Receiver<Item>, mut output: impl Write) {
         for item in items {
             match item {
-                // Nobody can be told that the log cannot be written.
+                // An error of the log itself cannot be logged.
                 Item::Text(text) => {
                     let _ = output.write_all(&text);
                     self.waiting.fetch_sub(text.len(), Ordering::Relaxed);

@@ -6,8 +6,7 @@ use crate::rights::{Need, Rights};
 
 const CALL: &str = "call";
 
-/// The right to call a method, for services whose callers differ only in the methods that they may
-/// call.
+/// Rights to call methods, for a service that needs no rights on resources of its own.
 ///
 /// In the token file, `call:example.Counter/CountTo` is the right to one method,
 /// `call:example.Counter/*` the right to all methods of a service, and `call:*` the right to all

@@ -1,7 +1,8 @@
-//! The process's limit of open files, which bounds its connections.
+//! The process's limit of open files, which limits its connections.
 //!
-//! The C core itself accepts every connection. At the limit further connections wait in the
-//! operating system's queue. One of them is accepted within a second after another has ended.
+//! The C core itself has no limit of connections. At the limit of open files, further connections
+//! wait in the operating system's queue. One of them is accepted within a second after another has
+//! ended.
 
 use std::fs;
 use std::io;
@@ -12,8 +13,8 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 /// Where the system lists the open files of this process, by number.
 const OPEN: &str = "/dev/fd";
 
-/// Lets the process open `connections` more files than it has open. Returns how many more it can
-/// open now: fewer, where its hard limit allows no more.
+/// Sets the limit so that the process can open `connections` files in addition to those that are
+/// open. Returns how many more files it can open now, which is fewer if the hard limit is lower.
 pub(crate) fn allow(connections: u64) -> io::Result<u64> {
     let open = open()?;
     let wanted = limit(&open, connections);
@@ -28,7 +29,7 @@ pub(crate) fn allow(connections: u64) -> io::Result<u64> {
     Ok(allowed.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX)))
 }
 
-/// The number that a file may not have, so that there are `free` below it.
+/// The limit below which exactly `free` numbers are not in use. `open` has the numbers in use.
 fn limit(open: &[u64], free: u64) -> u64 {
     let pass = |limit: u64, file: &u64| limit.saturating_add(u64::from(*file < limit));
     open.iter().fold(free, pass)
@@ -45,7 +46,7 @@ fn open() -> io::Result<Vec<u64>> {
                 .and_then(|name| name.parse::<u64>().ok()),
         );
     }
-    // The list was a file itself.
+    // The list itself was an open file.
     open.retain(|file| fs::symlink_metadata(Path::new(OPEN).join(file.to_string())).is_ok());
     open.sort_unstable();
     Ok(open)

@@ -1,8 +1,9 @@
-//! `grpc.reflection.v1` and `v1alpha`: what the server serves, for clients without its proto files.
+//! `grpc.reflection.v1` and `v1alpha`: the descriptors of the server's services, for clients
+//! without its proto files.
 //!
-//! A response with a file has all that the file imports as well; the file itself comes first. A
-//! question without an answer gets an error in the response, and the call goes on: NOT_FOUND, or
-//! INVALID_ARGUMENT for a question of an unknown kind.
+//! A response with a file also has all files that it imports. The file itself comes first. A
+//! request without an answer gets an error in the response, and the call continues. The error is
+//! NOT_FOUND, or INVALID_ARGUMENT for an unknown kind of request.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::generated::grpc_reflection_v1::{
     ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
 
-/// The versions differ in the package of their messages, which is not on the wire.
+/// The two versions differ only in the package of their messages, which is not sent.
 const PATHS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -46,7 +47,7 @@ fn respond(all: &Descriptors, request: ServerReflectionRequest) -> ServerReflect
     let answer = match &request.message_request {
         Some(question) => answer(all, question),
         None => {
-            let why = "the request asks nothing that this server knows of";
+            let why = "this server does not know this kind of request";
             Err((RpcStatusCode::INVALID_ARGUMENT, why.to_owned()))
         }
     };
@@ -99,7 +100,7 @@ fn answer(all: &Descriptors, question: &Question) -> Result<Answer, Missing> {
     }
 }
 
-/// A file, if it is there, and all that it imports. Clients take the first for the file.
+/// An answer with a file and all files that it imports. Clients expect the file itself first.
 fn file(file: Option<&FileDescriptor>, what: &str) -> Result<Answer, Missing> {
     let files = with_imports(file.ok_or_else(|| missing(what))?);
     let encoded = files.iter().map(|file| file.proto().write_to_bytes());

@@ -9,15 +9,16 @@ use std::time::Duration;
 use grpcio_credentials::FileError;
 use parking_lot::RwLock;
 
-/// How often the files are compared. A change counts once the files are the same in two comparisons
-/// in a row: before that somebody may still be writing them.
+/// The time between two comparisons of the files. A change takes effect once two comparisons in a
+/// row see the same contents. Before that, the files may still be being written.
 const INTERVAL: Duration = Duration::from_millis(400);
 
-/// A value made of some files, and made again when they change.
+/// A value that is made from files, and made again when they change.
 ///
-/// A thread reads the files again and again and compares their contents. So changed times, links and
-/// file systems without notifications do not mislead it. Files that cannot be used are logged once
-/// and change nothing. A pipe, or another file that is not a regular one, is read only once.
+/// A thread reads the files again and again and compares their contents. So it works with any file
+/// times, with links, and on file systems without notifications. Files that cannot be used are
+/// logged once, and the value stays as it is. A pipe, or another file that is not a regular one, is
+/// read only once.
 pub(crate) struct Reloaded<T> {
     current: Arc<RwLock<Arc<T>>>,
     /// The thread ends when this is dropped.
@@ -28,7 +29,7 @@ pub(crate) struct Reloaded<T> {
 type Contents = Result<Vec<Vec<u8>>, FileError>;
 
 impl<T: Send + Sync + 'static> Reloaded<T> {
-    /// Reads the files and has `make` make the value of their contents, in the order of `paths`.
+    /// Reads the files and calls `make` with their contents, in the order of `paths`.
     ///
     /// # Errors
     ///
@@ -73,8 +74,8 @@ fn read(paths: &[PathBuf]) -> Contents {
         .collect()
 }
 
-/// Calls `changed` with new contents, until the other end of `stopping` is dropped. `tried` are the
-/// contents that it knows already.
+/// Calls `changed` with new contents, until the other end of `stopping` is dropped. `tried` has the
+/// contents that are in use already.
 fn watch(
     paths: &[PathBuf],
     mut tried: Contents,
@@ -87,8 +88,8 @@ fn watch(
         if now == before && now != tried {
             tried = now.clone();
             match now.as_deref().map_err(Clone::clone).and_then(&changed) {
-                Ok(()) => log::info!("read again, because it has changed: {}", list(paths)),
-                Err(e) => log::error!("{e}; what was there before stays in force"),
+                Ok(()) => log::info!("reloaded after a change: {}", list(paths)),
+                Err(e) => log::error!("{e}; the previous contents stay in force"),
             }
         }
         before = now;

@@ -1,14 +1,14 @@
-//! What callers may do, as far as a service says.
+//! The rights that a service defines.
 
 use std::sync::Arc;
 
 use grpcio_streams::{Call, Status};
 
-/// The rights that a service knows.
+/// The rights that a service defines, and those that each of its calls needs.
 ///
 /// A line of the token file gives its caller rights, each an action and a resource, such as
-/// `read:stocks/*`. The service says which actions there are, and which of them a call needs. For
-/// rights to call methods there is [`MethodRights`](crate::MethodRights).
+/// `read:stocks/*`. The service defines the actions, and decides which of them a call needs. For
+/// rights to call methods, use [`MethodRights`](crate::MethodRights).
 ///
 /// ```
 /// use grpcio_serve::{Need, Rights};
@@ -50,37 +50,37 @@ use grpcio_streams::{Call, Status};
 /// }
 /// ```
 pub trait Rights: Send + Sync + 'static {
-    /// The actions, such as `read` and `write`. Several services may know the same action: then a
-    /// right counts for all of them.
+    /// The actions, such as `read` and `write`. Several services may define the same action. A
+    /// right with it then applies to all of them.
     fn actions(&self) -> &[&'static str];
 
-    /// What the actions are done to, in one word, such as `topic`.
+    /// The kind of the resources, in one word, such as `topic`. It appears in errors.
     fn resource(&self) -> &'static str;
 
-    /// What the name of a resource may be, such as `1 to 255 of A-Z a-z 0-9 . _ / -`; for people.
+    /// The rule for names of resources, for errors: `1 to 255 of A-Z a-z 0-9 . _ / -`, for example.
     fn resource_names(&self) -> &'static str;
 
-    /// Whether a resource can have this name, or a name that begins so.
+    /// Whether a resource can have this name, or a name that begins with it.
     fn is_resource(&self, name: &str) -> bool;
 
-    /// What a call needs, known from its headers; None where it needs no right.
+    /// The rights that a call needs, decided from its headers. None if it needs no right.
     ///
     /// # Errors
     ///
-    /// The status that the call ends with, where its headers are wrong.
+    /// The status with which the call ends if its headers are wrong, such as INVALID_ARGUMENT.
     fn needed(&self, call: &Call) -> Result<Option<Need>, Status>;
 }
 
 /// The rights that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// The actions, all of which the caller has to have the right to.
+    /// The actions. The caller needs the right to each of them.
     pub actions: Vec<&'static str>,
-    /// The resource that they are done to.
+    /// The resource of the actions.
     pub resource: String,
 }
 
-/// The rights that all services of a server know.
+/// The rights that all services of a server define.
 #[derive(Clone, Default)]
 pub(crate) struct Vocabulary(Vec<Arc<dyn Rights>>);
 
@@ -99,13 +99,14 @@ impl Vocabulary {
         let mut forms: Vec<_> = forms.collect();
         forms.dedup();
         match forms.split_last() {
-            None => "nothing, since no service here knows one".to_owned(),
+            None => "not possible, because no service of this server defines rights".to_owned(),
             Some((one, [])) => one.clone(),
             Some((last, others)) => format!("{} or {last}", others.join(", ")),
         }
     }
 
-    /// The action of this name, with those who know it; None where nobody does.
+    /// The action of this name, and the services' rights that define it. None if no service defines
+    /// it.
     pub(crate) fn action(&self, name: &str) -> Option<(&'static str, Vec<&dyn Rights>)> {
         let mut action = None;
         let mut known_by = Vec::new();

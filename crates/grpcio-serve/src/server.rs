@@ -1,4 +1,4 @@
-//! A running server: from a [`Config`] and services to listeners, and down again.
+//! A running server: its start from a [`Config`] and services, its drain and its stop.
 
 use std::fmt;
 use std::future::Future;
@@ -21,13 +21,14 @@ use crate::service::Service;
 use crate::services;
 use crate::tls::{Credentials, ServerTls};
 
-/// How long the completion-queue threads may take to stop once nothing uses them.
+/// How long the threads of the completion queues may take to stop after the last call.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long calls may take to end once they are cancelled. Only a handler that blocks takes longer.
+/// How long calls may take to end after they are cancelled. Only a handler that blocks takes
+/// longer.
 const CANCELLED_WITHIN: Duration = Duration::from_millis(500);
 
-/// Sets up a [`Server`]. See [`Config`] for what can be set, and for the defaults.
+/// Builds a [`Server`]. [`Config`] lists the settings and their defaults.
 #[derive(Default)]
 #[must_use = "nothing is served before it starts"]
 pub struct ServerBuilder {
@@ -41,31 +42,31 @@ impl ServerBuilder {
         Self { config, ..self }
     }
 
-    /// Serves `service`, beside those added before.
+    /// Adds a service.
     pub fn service(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
         self
     }
 
-    /// Listens on `address`, beside those given before. Port 0 picks a free port.
+    /// Adds an address to listen on. Port 0 picks a free port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.config.listen.push(address);
         self
     }
 
-    /// Speaks TLS.
+    /// Serves with TLS instead of plaintext.
     pub fn tls(mut self, tls: ServerTls) -> Self {
         self.config.tls = Some(tls);
         self
     }
 
-    /// Lets only those call that this file names.
+    /// Accepts only the callers in this token file; see [`Config::token_file`].
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.token_file = Some(path.into());
         self
     }
 
-    /// Sets what clients may ask of the server.
+    /// Sets the limits of what clients may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
@@ -75,8 +76,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// When a setting or a file cannot be used, or an address cannot be listened on. Then nothing
-    /// is left running, but the services were not [stopped](Service::stop).
+    /// When a setting or a file cannot be used, or an address cannot be listened on. Nothing is
+    /// left running then. The services are dropped without a call of [`Service::stop`].
     ///
     /// # Panics
     ///
@@ -127,10 +128,10 @@ impl fmt::Debug for ServerBuilder {
 
 /// A server that accepts calls.
 ///
-/// Dropping it ends everything at once. [`run_until`](Self::run_until) drains it first.
+/// Dropping it ends all calls at once. [`run_until`](Self::run_until) drains them first.
 ///
-/// This one serves nothing but health and reflection, with TLS and to known callers, until the first
-/// SIGTERM or Ctrl-C:
+/// This example serves only health and reflection, with TLS and to the callers of a token file,
+/// until the first SIGTERM or Ctrl-C:
 ///
 /// ```no_run
 /// use grpcio_serve::{stop_signal, Limits, Server, ServerTls};
@@ -150,7 +151,7 @@ impl fmt::Debug for ServerBuilder {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    // In the order in which they must be dropped.
+    // The fields are dropped in this order, which matters.
     core: grpcio::Server,
     drain: Drain,
     queues: Queues,
@@ -160,18 +161,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server to be set up.
+    /// A builder with the default configuration.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// Where it listens, in the order of [`Config::listen`], with the ports that were picked.
+    /// The addresses on which it listens, in the order of [`Config::listen`]. A port 0 is replaced
+    /// by the port that was picked.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Serves until `shutdown` is over, then drains and stops. The [crate's documentation](crate)
-    /// says in which order. Blocks the calling thread, which must not be one of a completion queue.
+    /// Serves until `shutdown` completes, then drains and stops. The [crate's documentation](crate)
+    /// describes the order. Blocks the calling thread, which must not be the thread of a completion
+    /// queue.
     pub fn run_until(self, shutdown: impl Future<Output = ()>) {
         block_on(shutdown);
         let Self {
@@ -182,7 +185,7 @@ impl Server {
             grace,
             ..
         } = self;
-        log::info!("shutting down: running calls end now, at the latest in {grace:?}");
+        log::info!("shutting down: running calls end now, and are cancelled after {grace:?}");
         drain.begin();
         let stopped = core.shutdown();
         let stopped = block_on(async {
@@ -200,7 +203,7 @@ impl Server {
         services.iter().for_each(|service| service.stop());
         if !stopped {
             log::error!("a handler blocks a completion queue; stopping without it");
-            // Dropping it would wait for that handler.
+            // Dropping the core's server would wait for that handler.
             std::mem::forget(core);
             return;
         }
@@ -255,7 +258,7 @@ fn listen(
         address: *address,
         source,
     };
-    // The C core says only that it failed. The operating system says why.
+    // An error of the C core has no reason. An error of the operating system has one.
     drop(TcpListener::bind(address).map_err(failed)?);
     let credentials = credentials.map_or_else(ServerCredentials::insecure, Credentials::listener);
     let port = core
@@ -264,13 +267,13 @@ fn listen(
     Ok(SocketAddr::new(address.ip(), port))
 }
 
-/// Warns when the hard limit of open files allows fewer than are asked for.
+/// Limits the connections. Warns when the hard limit of open files allows fewer.
 fn limit_connections(connections: u64) -> Result<(), StartError> {
     let allowed = open_files::allow(connections).map_err(StartError::Connections)?;
     if allowed < connections {
         log::warn!(
-            "no more than {allowed} connections instead of {connections}: the hard limit of open \
-             files allows no more (ulimit -Hn)"
+            "the hard limit of open files (ulimit -Hn) allows no more than {allowed} \
+             connections instead of {connections}"
         );
     }
     Ok(())

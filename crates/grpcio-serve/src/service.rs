@@ -1,4 +1,4 @@
-//! What a service tells the server around it.
+//! The interface between a service and the server that serves it.
 
 use std::sync::Arc;
 
@@ -51,21 +51,22 @@ use crate::rights::Rights;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Service: Send + Sync + 'static {
-    /// Adds the methods of the service. The server has set up `builder`: it admits and logs calls,
-    /// limits their messages, and ends them in a drain.
+    /// Adds the methods of the service to `builder`. The server has configured it to admit and log
+    /// calls, to limit their messages, and to end them in a drain.
     fn methods(self: Arc<Self>, builder: ServiceBuilder) -> ServiceBuilder;
 
-    /// The proto files that declare the service, and those of messages that clients find only in
-    /// the details of a status. Reflection answers from them, with all that they import, and health
-    /// knows their services.
+    /// The proto files that declare the service, and the files of messages that appear only in the
+    /// details of a status. Reflection answers from these files and their imports. Health reports
+    /// the services that they declare.
     fn files(&self) -> Vec<FileDescriptor>;
 
-    /// The rights that a caller needs. None where it is enough that the server knows the caller.
+    /// The rights that callers need. None if every caller that the server knows may make every
+    /// call.
     fn rights(&self) -> Option<Arc<dyn Rights>> {
         None
     }
 
-    /// Called once, after the last call has ended or was cancelled, on the thread that stops the
-    /// server. It may block: this is where a service makes durable what it was given.
+    /// Called once, on the thread that stops the server, after the last call has ended or was
+    /// cancelled. It may block, for example until data is durable.
     fn stop(&self) {}
 }

@@ -1,4 +1,4 @@
-//! All services of a server: those that it was given, and those that tools for gRPC expect.
+//! All services of a server: those of its builder, and the standard ones.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::rights::{Rights, Vocabulary};
 use crate::service::Service;
 use crate::{channelz, health, reflection};
 
-/// Registers `services`, and beside them health, reflection and, where it is asked for, channelz.
-/// `drain` ends the calls of all but health, which reports it.
+/// Registers `services`, health, reflection and, if it is set, channelz. `drain` ends the calls of
+/// all services but health, which reports NOT_SERVING then.
 pub(crate) fn register(
     services: &[Arc<dyn Service>],
     config: &Config,
@@ -51,7 +51,7 @@ pub(crate) fn register(
     build(builders)
 }
 
-/// What all methods but those of health have in common.
+/// The configuration that all methods but those of health share.
 struct Methods<'a> {
     config: &'a Config,
     drain: &'a Drain,
@@ -81,7 +81,7 @@ impl<'a> Methods<'a> {
         })
     }
 
-    /// For the methods of a service that knows these rights.
+    /// A builder for the methods of a service with these rights.
     fn builder(&self, rights: Option<Arc<dyn Rights>>) -> ServiceBuilder {
         let builder = ServiceBuilder::new(self.drain)
             .observer(self.log.clone())
@@ -97,7 +97,7 @@ impl<'a> Methods<'a> {
     }
 }
 
-/// Builds all services. No two of them may have a method in common.
+/// Builds all services. No two of them may have the same method.
 fn build(builders: Vec<ServiceBuilder>) -> Result<Vec<grpcio::Service>, StartError> {
     let mut known = HashSet::new();
     for path in builders.iter().flat_map(|builder| builder.paths()) {

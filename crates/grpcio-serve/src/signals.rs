@@ -10,10 +10,10 @@ use futures::FutureExt;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// A future that is over at the first SIGTERM or SIGINT. The second of them ends the process at
-/// once, with exit code 1.
+/// Returns a future that completes at the first SIGTERM or SIGINT. The second signal ends the
+/// process at once, with exit code 1.
 ///
-/// A thread waits for the signals from now on.
+/// A thread waits for the signals as soon as this returns.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
         .spawn(move || {
             let mut signals = signals.forever();
             if signals.next().is_some() {
-                // The server may have stopped by itself.
+                // The receiver is gone if the server has stopped without a signal.
                 let _ = stop.send(());
             }
             if signals.next().is_some() {

@@ -1,12 +1,14 @@
-//! TLS on the server's side: the certificate that the server shows, and those that it accepts.
+//! TLS on the server's side: the certificate of the server, and the CA of its clients.
 //!
-//! The files are read again when they change. Existing connections go on as they are; new ones use
-//! what the files have now. Files that cannot be used change nothing.
+//! The files are read again when they change. New connections use the new contents. Existing
+//! connections stay as they are. If a changed file cannot be used, the previous contents stay in
+//! force.
 //!
-//! The server speaks TLS 1.2 and 1.3. A client's certificate has to be signed by the client CA, for
-//! use by clients, and be valid now; otherwise the handshake fails. The server has to trust that CA:
-//! the C core ends the process at a certificate that the CA has signed and that has a common name
-//! that is not text, or an alternative name with an IP address of neither 4 nor 16 bytes.
+//! The server speaks TLS 1.2 and 1.3. A client's certificate has to be signed by the client CA,
+//! allow the use by clients, and be valid now. Otherwise the handshake fails. Only a trustworthy CA
+//! may be the client CA: the C core ends the process when a client shows a certificate of that CA
+//! whose common name is not text, or whose alternative names have an IP address of neither 4 nor 16
+//! bytes.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -22,17 +24,18 @@ use parking_lot::Mutex;
 
 use crate::reload::Reloaded;
 
-/// Where a server finds its certificates. All files are in PEM form.
+/// The files of a server's certificates, all in PEM form (RFC 7468).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
-    /// The certificate, followed by those between it and a CA that clients know.
+    /// The server's certificate, followed by the intermediate certificates up to a CA that clients
+    /// trust.
     pub certificate: PathBuf,
     /// The certificate's key, without a passphrase.
     pub key: PathBuf,
-    /// The CAs that have to sign clients' certificates. None where clients show no certificate.
+    /// The CAs that sign clients' certificates. With None clients are not asked for a certificate.
     ///
     /// With a [token file](crate::Config::token_file) a client may connect without a certificate,
-    /// since it may have a token. Without one every client needs a certificate.
+    /// because it may send a token. Without a token file every client needs a certificate.
     pub client_ca: Option<PathBuf>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// `certificate_is_optional` says whether a client without a certificate may connect.
+    /// With `certificate_is_optional` a client may connect without a certificate.
     pub(crate) fn start(tls: &ServerTls, certificate_is_optional: bool) -> Result<Self, FileError> {
         let request = match &tls.client_ca {
             None => CertificateRequestType::DontRequestClientCertificate,
@@ -84,7 +87,8 @@ impl Credentials {
 }
 
 impl ServerTls {
-    /// Shows the certificate in one file, whose key is in the other. Asks clients for none.
+    /// The certificate in one file and its key in the other. Clients are not asked for a
+    /// certificate.
     pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self {
             certificate: certificate.into(),
@@ -106,7 +110,8 @@ impl ServerTls {
         pair.into_iter().chain(self.client_ca.clone()).collect()
     }
 
-    /// Checks the contents of the files, in the order of their paths; and the certificate.
+    /// Checks the contents of the files, which are in the order of their paths. Also returns the
+    /// certificate.
     fn read(&self, contents: &[Vec<u8>]) -> Result<(Pems, X509), FileError> {
         let content = |n: usize| contents.get(n).cloned().unwrap_or_default();
         let pems = Pems {
@@ -123,13 +128,14 @@ impl ServerTls {
     }
 }
 
-/// Logs how long the certificate is valid. An expired one is no error: there may be no other.
+/// Logs how long the certificate is valid. An expired certificate is not an error, because there
+/// may be no other.
 fn log_validity(tls: &ServerTls, certificate: &X509Ref) {
     let path = tls.certificate.display();
     let (begin, end) = (certificate.not_before(), certificate.not_after());
     match Asn1Time::days_from_now(0) {
         Ok(now) if end < &*now => {
-            log::warn!("{path}: the certificate has expired, on {end}; clients will not accept it");
+            log::warn!("{path}: the certificate expired on {end}; clients will not accept it");
         }
         Ok(now) if begin > &*now => {
             log::warn!(
@@ -140,11 +146,12 @@ fn log_validity(tls: &ServerTls, certificate: &X509Ref) {
     }
 }
 
-/// The C core asks it when a listener starts and before each handshake.
+/// Gives the credentials to the C core, which asks for them when a listener starts and before each
+/// handshake.
 struct Fetcher {
     pems: Arc<Reloaded<Pems>>,
     request: CertificateRequestType,
-    /// What the C core has.
+    /// The version that the C core has.
     given: Mutex<Option<Arc<Pems>>>,
 }
 

@@ -42,7 +42,7 @@ pub fn serve(servers: &[SocketAddrV4]) -> Balancer {
     }
 }
 
-/// A `LoadBalanceResponse` with an `initial_response` (field 1) that says nothing.
+/// A `LoadBalanceResponse` with an empty `initial_response` (field 1).
 fn initial() -> Vec<u8> {
     field(1, &[])
 }

@@ -1,4 +1,4 @@
-//! Certificates that are made as a test needs them.
+//! Makes certificates for tests.
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
@@ -14,16 +14,16 @@ use crate::folder::Folder;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// What a certificate is to contain.
+/// The contents of a certificate to make.
 pub struct Wanted<'a> {
-    /// The common name; none where it is empty.
+    /// The common name. If it is empty, the certificate has none.
     pub name: &'a str,
-    /// Alternative names. One that looks like an IP address is one, one with a `://` is a URI, and
-    /// any other is a DNS name.
+    /// Alternative names. A text that is an IP address becomes an IP address, a text with `://` a
+    /// URI, and any other text a DNS name.
     pub alternative: &'a [&'a str],
     /// When it becomes valid and when it expires, in days from now.
     pub days: (i64, i64),
-    /// One more extension.
+    /// A further extension.
     pub extension: Option<X509Extension>,
 }
 
@@ -45,7 +45,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// A certificate authority: it has signed itself, and may sign others.
+    /// A self-signed certificate of a CA, which may sign other certificates.
     pub fn ca(name: &str) -> Self {
         let key = key();
         let wanted = Wanted {
@@ -57,14 +57,14 @@ impl Certificate {
         Self { x509, key }
     }
 
-    /// A certificate that has signed itself, and may not sign others.
+    /// A self-signed certificate that may not sign other certificates.
     pub fn own(wanted: Wanted<'_>) -> Self {
         let key = key();
         let x509 = certificate(&key, wanted, None);
         Self { x509, key }
     }
 
-    /// A certificate that this one has signed.
+    /// A certificate that this CA has signed.
     pub fn sign(&self, wanted: Wanted<'_>) -> Self {
         let key = key();
         let x509 = certificate(&key, wanted, Some(self));
@@ -128,7 +128,7 @@ fn certificate(key: &PKey<Private>, wanted: Wanted<'_>, by: Option<&Certificate>
     serial.rand(127, MsbOption::ONE, false).expect("random");
     let serial = serial.to_asn1_integer().expect("number");
     x509.set_serial_number(&serial).expect("serial");
-    // The third version, counted from 0.
+    // Version 3 of X.509, which is encoded as 2.
     x509.set_version(2).expect("version");
     let mut name = X509NameBuilder::new().expect("builder");
     if !wanted.name.is_empty() {
@@ -171,7 +171,7 @@ fn days_from_now(days: i64) -> Asn1Time {
 }
 
 impl Folder {
-    /// Writes a certificate and its key as `name.crt` and `name.key`; their paths.
+    /// Writes a certificate and its key as `name.crt` and `name.key`. Returns their paths.
     pub fn write_pair(&self, name: &str, pair: &Certificate) -> (String, String) {
         let certificate = self.write(&format!("{name}.crt"), pair.pem());
         let key = self.write(&format!("{name}.key"), pair.key_pem());

@@ -1,4 +1,5 @@
-//! A DNS server (RFC 1035) that knows the name `service.test` and where its balancer is (RFC 2782).
+//! A DNS server (RFC 1035) with the name `service.test` and the SRV record of its balancer (RFC
+//! 2782).
 
 use std::net::UdpSocket;
 use std::thread;
@@ -6,13 +7,13 @@ use std::thread;
 const A: u16 = 1;
 const SRV: u16 = 33;
 
-/// The name that it knows.
+/// The name that the server knows.
 pub const SERVICE: &str = "service.test";
 const BALANCERS: &str = "_grpclb._tcp.service.test";
 const BALANCER: &str = "balancer.test";
 
-/// Starts the server, which runs until the test binary ends; its address. The name and its balancer
-/// are at 127.0.0.1, and the balancer listens on `port`.
+/// Starts the server and returns its address. It runs until the test binary ends. The addresses of
+/// the name and of its balancer are 127.0.0.1, and the port of the balancer is `port`.
 pub fn serve(port: u16) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("free port");
     let address = socket.local_addr().expect("bound").to_string();
@@ -28,7 +29,7 @@ pub fn serve(port: u16) -> String {
 }
 
 fn answer(query: &[u8], port: u16) -> Option<Vec<u8>> {
-    // The header is 12 bytes, then comes the question: labels, type, class.
+    // The header has 12 bytes. The question follows: labels, type, class.
     let mut labels = Vec::new();
     let mut at = 12;
     loop {

@@ -16,13 +16,13 @@ impl Folder {
         Self(folder.expect("a folder"))
     }
 
-    /// Where a file in it is, or would be.
+    /// The path of a file in the folder. The file need not exist.
     pub fn path(&self, name: &str) -> String {
         let path = self.0.path().join(name);
         path.to_str().expect("UTF-8").to_owned()
     }
 
-    /// Writes a file; its path.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         fs::write(&path, contents).expect("written");

@@ -1,5 +1,5 @@
-//! This test binary, started again as another process that runs one test. That test is marked
-//! `ignore`, so that it does not run by itself.
+//! Helpers: the test binary, started again as another process that runs one test. The test of a
+//! helper is marked `ignore`, so that it runs only this way.
 //!
 //! A helper is named by `module_path!()` and the name of its function.
 
@@ -15,7 +15,7 @@ use crate::wait::PATIENCE;
 const ADDRESS: &str = "GREETER_TEST_ADDRESS";
 const FOLDER: &str = "GREETER_TEST_FOLDER";
 
-/// Starts a helper that is to use `address`, and that can be killed.
+/// Starts a helper that uses `address`. The helper can be killed.
 pub fn start(module: &str, test: &str, address: &str) -> Process {
     let mut command = command(this_binary());
     Process::start(as_helper(&mut command, &name(module, test)).env(ADDRESS, address))
@@ -37,14 +37,14 @@ pub fn run_on_a_network(module: &str, test: &str, address: &str, limit: Duration
     );
 }
 
-/// Runs a helper that is to use `folder` to its end, with mounts of its own that the shell commands
-/// `mounts` make. Panics when the helper fails or takes longer than `limit`. Where this user may not
-/// mount anything, it says so on standard output and does nothing.
+/// Runs a helper that uses `folder` to its end. It has mounts of its own, which the shell commands
+/// `mounts` make. Panics when the helper fails or takes longer than `limit`. If this user may not
+/// mount anything, the helper is skipped, with a line on standard output.
 pub fn run_with_mounts(module: &str, test: &str, mounts: &str, folder: &str, limit: Duration) {
     let name = name(module, test);
     let unshare = |script: &str| {
         let mut command = command("unshare");
-        // Root may mount more when it stays root of the whole machine.
+        // Root may mount more outside a user namespace.
         command.args((!getuid().is_root()).then_some("--map-root-user"));
         command.args(["--mount", "sh", "-e", "-c", script, "sh"]);
         command
@@ -63,12 +63,12 @@ pub fn run_with_mounts(module: &str, test: &str, mounts: &str, folder: &str, lim
     );
 }
 
-/// In a helper: the address that it is to use.
+/// Called in a helper: the address to use.
 pub fn address() -> String {
     env::var(ADDRESS).expect("a helper that a test has started")
 }
 
-/// In a helper: the folder that it is to use.
+/// Called in a helper: the folder to use.
 pub fn folder() -> String {
     env::var(FOLDER).expect("a helper that a test has started")
 }
@@ -77,7 +77,7 @@ fn this_binary() -> std::path::PathBuf {
     env::current_exe().expect("the test binary")
 }
 
-/// The name of a test as the test binary knows it: without the crate.
+/// The name of a test in the test binary, which is its path without the crate.
 fn name(module: &str, test: &str) -> String {
     let (_, module) = module.split_once("::").expect("a module of a test binary");
     format!("{module}::{test}")
@@ -94,6 +94,6 @@ fn finish(name: &str, helper: &mut Command, limit: Duration) {
     let said = text(&output.stdout);
     println!("{said}");
     assert!(output.status.success(), "{name}: {}", output.status);
-    // A test binary that knows no such test succeeds as well.
+    // A test binary without such a test succeeds as well.
     assert!(said.contains(" 1 passed;"), "there is no test {name}");
 }

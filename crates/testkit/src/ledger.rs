@@ -1,4 +1,4 @@
-//! A ledger of what was sent and what was acknowledged. Topics are checked against it.
+//! A ledger of sent and acknowledged messages, to check topics against.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ pub struct Id {
     number: u64,
 }
 
-/// How many messages of each producer were acknowledged at some time.
+/// How many messages of each producer were acknowledged at one time.
 pub struct Acknowledged(Vec<u64>);
 
-/// A ledger of messages as [`texts`] makes them, which threads share.
+/// A ledger of messages that [`texts`] makes. Threads can share it.
 #[derive(Default)]
 pub struct Ledger {
     entries: Mutex<Entries>,
@@ -37,7 +37,7 @@ struct Entries {
 struct Producer {
     topic: String,
     name: String,
-    /// How many messages were sent, or may have been.
+    /// How many messages may have been sent.
     sent: u64,
     acknowledged: u64,
 }
@@ -47,8 +47,7 @@ impl Ledger {
         self.entries.lock()
     }
 
-    /// Notes that a producer is about to send its messages up to the number `until`, which is not one
-    /// of them.
+    /// Notes that a producer is about to send its messages with numbers below `until`.
     pub fn sending(&self, topic: &str, producer: &str, until: u64) {
         let mut entries = self.entries();
         match entries.by_name.get(producer).copied() {
@@ -70,8 +69,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that a producer's messages up to the number `until` are acknowledged, which is not one of
-    /// them.
+    /// Notes that a producer's messages with numbers below `until` are acknowledged.
     pub fn acknowledged(&self, producer: &str, until: u64) {
         let mut entries = self.entries();
         let place = entries.by_name[producer];
@@ -88,7 +86,8 @@ impl Ledger {
         self.acknowledging.notify_all();
     }
 
-    /// Runs `send`, which waits for an acknowledgement.
+    /// Runs `send`, which waits for an acknowledgement, and counts it as [waiting](Self::waiting)
+    /// meanwhile.
     pub fn under_way<T>(&self, send: impl FnOnce() -> T) -> T {
         self.entries().under_way += 1;
         let sent = send();
@@ -112,7 +111,8 @@ impl Ledger {
         self.entries().acknowledged
     }
 
-    /// Waits until more than `before` messages are acknowledged; whether that is so within `limit`.
+    /// Waits until more than `before` messages are acknowledged. Returns whether they are within
+    /// `limit`.
     pub fn wait_for_more(&self, before: u64, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let mut entries = self.entries();
@@ -125,7 +125,7 @@ impl Ledger {
         true
     }
 
-    /// Which message of `topic` this is. Panics when no producer has sent it there.
+    /// Finds the message of `topic` with this text. Panics when no producer has sent it there.
     pub fn recognise(&self, topic: &str, data: &str) -> Id {
         let shown = || data.chars().take(80).collect::<String>();
         let Some((producer, number)) = texts::parse(data) else {
@@ -180,7 +180,8 @@ impl Ledger {
         self.check_against(topic, log, &self.acknowledgements());
     }
 
-    /// The same, where only what was `acknowledged` at some time must be among them.
+    /// Checks the messages of a topic like [`check`](Self::check), but only the messages in
+    /// `acknowledged` must be among them.
     pub fn check_against(&self, topic: &str, log: &[Id], acknowledged: &Acknowledged) {
         let stored = self.stored(topic, log);
         let entries = self.entries();

@@ -1,10 +1,10 @@
 //! What the tests and the benchmarks of this workspace share. It is not published, and it works on
 //! Linux only.
 //!
-//! It knows processes, networks, files and gRPC. It does not know the crate `greeter-stream`: what
-//! needs the client or the messages of that crate is in `tests/it/support`.
+//! It has helpers for processes, networks, files and gRPC. Helpers that need the crate
+//! `greeter-stream` are in `tests/it/support`.
 //!
-//! Every wait has a limit. What cannot go on panics, which fails the test that called it.
+//! Every wait has a limit. A helper panics when it cannot continue, so its test fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 pub mod balancer;

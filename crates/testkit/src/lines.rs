@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::wait::PATIENCE;
 
-/// The lines of a stream, which a thread of its own reads.
+/// The lines of a stream. A thread reads them.
 pub struct Lines {
     receiver: Receiver<String>,
     /// All lines until now. The message of a test that fails shows them.
@@ -32,7 +32,7 @@ impl Lines {
         }
     }
 
-    /// The next line; None once the program has closed its end. Panics when neither comes within
+    /// The next line; None after the program has closed its end. Panics when neither happens within
     /// `limit`.
     pub fn next(&mut self, limit: Duration) -> Option<String> {
         match self.take(limit) {
@@ -45,7 +45,7 @@ impl Lines {
         }
     }
 
-    /// The same without a panic. This line is not kept for the messages of failures.
+    /// The next line, without a panic. The line is not kept for the messages of failures.
     ///
     /// # Errors
     ///
@@ -85,7 +85,8 @@ impl Lines {
         &self.seen
     }
 
-    /// Every line, once the program has closed its end. Panics when it does not do so soon.
+    /// Waits until the program closes its end, and returns all lines. Panics when that takes longer
+    /// than [`PATIENCE`].
     pub fn rest(mut self) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -1,18 +1,18 @@
-//! Medians of what was measured.
+//! Medians of measurements.
 
 use std::fmt;
 
-/// The median of the rounds of one measurement, with the least and the most.
+/// The median of the rounds of one measurement, with the least and the greatest value.
 #[derive(Clone, Copy, Debug)]
 pub struct Median {
-    /// The median; of an even number of values, the greater of the middle two.
+    /// The median. For an even number of values it is the greater of the middle two.
     pub median: f64,
     least: f64,
     most: f64,
 }
 
 impl Median {
-    /// The median of these values; None where there are none.
+    /// The median of these values; None if there are no values.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         Some(Self {

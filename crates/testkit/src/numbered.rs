@@ -1,5 +1,5 @@
-//! Messages that cost little to make and to check. Each has its number in it. The rest does not
-//! repeat what was in the messages shortly before, so that compression makes them no smaller.
+//! Numbered messages, which are cheap to make and to check. The rest of a message does not repeat
+//! the messages shortly before it, so compression does not make it smaller.
 
 use std::io;
 use std::sync::LazyLock;
@@ -10,9 +10,9 @@ pub const DIGITS: usize = 16;
 /// The bytes of gRPC's prefix and of the tag and the length of the protobuf field.
 const PREFIX: usize = 7;
 
-/// How far the filling of a message begins behind that of the message before, in [`FILLING`].
+/// The distance in [`FILLING`] between the fillings of two successive messages, in bytes.
 const STEP: usize = 128;
-/// What follows the numbers is cut from this.
+/// The fillings of messages are parts of this text.
 static FILLING: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut random = fastrand::Rng::with_seed(0);
     let characters = std::iter::repeat_with(|| random.alphanumeric() as u8);
@@ -64,10 +64,10 @@ impl Numbered {
     }
 }
 
-/// Checks what a subscriber receives: numbered messages in order.
+/// Checks that a subscriber receives numbered messages in order.
 pub struct Seen {
     next: Numbered,
-    /// The beginning of a message whose end has not arrived.
+    /// The beginning of a message that has not arrived completely.
     partial: Vec<u8>,
 }
 
@@ -89,7 +89,7 @@ impl Seen {
     ///
     /// # Errors
     ///
-    /// When they are not those of the messages that come next.
+    /// When they are not the bytes of the next messages.
     pub fn take(&mut self, mut data: &[u8]) -> io::Result<()> {
         let length = self.next.bytes().len();
         if !self.partial.is_empty() {

@@ -1,9 +1,9 @@
-//! Ports for servers that start later, or again.
+//! Ports for servers that start later or again.
 
 use std::net::TcpListener;
 
-/// A free TCP port of 127.0.0.1. It is above the privileged ports and below those that the system
-/// gives to sockets that ask for any port. So it stays free while no server listens on it.
+/// A free TCP port of 127.0.0.1. It is above the privileged ports and below the ephemeral ports, so
+/// the system does not give it to another socket.
 pub fn free() -> u16 {
     let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_768));
     let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());

@@ -16,7 +16,7 @@ use crate::lines::Lines;
 use crate::usage;
 use crate::wait::PATIENCE;
 
-/// How long a program may run that is run to its end without a limit of its own.
+/// The default limit of the time that a program may run.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A program whose output is read and that has no input.
@@ -39,27 +39,27 @@ impl Process {
         Self(started.unwrap_or_else(|e| panic!("{command:?} does not start: {e}")))
     }
 
-    /// Its number.
+    /// The number of the process.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// The same for system calls.
+    /// The number of the process, for system calls.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.0)
     }
 
-    /// The process's standard input. Panics when it is no pipe, or has been taken before.
+    /// The process's standard input. Panics when it is not a pipe, or was taken before.
     pub fn stdin(&mut self) -> ChildStdin {
         self.0.stdin.take().expect("a pipe for standard input")
     }
 
-    /// The process's standard output. Panics when it is no pipe, or has been taken before.
+    /// The process's standard output. Panics when it is not a pipe, or was taken before.
     pub fn stdout(&mut self) -> ChildStdout {
         self.0.stdout.take().expect("a pipe for standard output")
     }
 
-    /// The process's standard error. Panics when it is no pipe, or has been taken before.
+    /// The process's standard error. Panics when it is not a pipe, or was taken before.
     pub fn stderr(&mut self) -> ChildStderr {
         self.0.stderr.take().expect("a pipe for standard error")
     }
@@ -74,7 +74,7 @@ impl Process {
         Lines::of(self.stderr())
     }
 
-    /// The same; no lines where standard error is no pipe.
+    /// The lines of [standard error](Self::stderr); no lines if standard error is not a pipe.
     pub fn error_lines_if_piped(&mut self) -> Lines {
         match self.0.stderr.take() {
             Some(stderr) => Lines::of(stderr),
@@ -87,7 +87,7 @@ impl Process {
         kill_process(self.pid(), signal).expect("a process that takes signals");
     }
 
-    /// Sends SIGKILL. Does nothing to a process whose end has been waited for.
+    /// Sends SIGKILL. Does nothing if the process has ended and was waited for.
     pub fn kill(&mut self) {
         self.0.kill().expect("killed");
     }
@@ -103,7 +103,7 @@ impl Process {
         }
     }
 
-    /// How it ended; None while it runs.
+    /// The exit status; None while the process runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().expect("a child process")
     }
@@ -134,7 +134,8 @@ pub fn run(command: &mut Command, input: &[u8]) -> Output {
     run_within(LIMIT, command, input)
 }
 
-/// The same with another limit.
+/// Runs a program to its end, with `input` on its standard input. Panics when it runs longer than
+/// `limit`.
 pub fn run_within(limit: Duration, command: &mut Command, input: &[u8]) -> Output {
     let started = command.stdin(Stdio::piped()).spawn();
     let mut child = started.unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
@@ -149,7 +150,7 @@ pub fn run_within(limit: Duration, command: &mut Command, input: &[u8]) -> Outpu
     });
     let mut stdin = child.stdin.take().expect("a pipe for standard input");
     let input = input.to_vec();
-    // A program that fails early does not read all of it.
+    // A program that fails early does not read all of its input.
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().expect("a child process");
     writer.join().expect("no panic");
@@ -161,7 +162,7 @@ pub fn run_within(limit: Duration, command: &mut Command, input: &[u8]) -> Outpu
     output
 }
 
-/// What a program has printed, as text. Panics when that is not UTF-8.
+/// The output of a program as text. Panics when it is not UTF-8.
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }

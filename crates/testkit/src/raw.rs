@@ -1,4 +1,4 @@
-//! Calls through the binding's own client, also with arbitrary bytes as messages.
+//! Calls through the binding's own client, with protobuf messages or with arbitrary bytes.
 
 use std::io::Read;
 
@@ -12,7 +12,7 @@ use protobuf::Message;
 
 use crate::wait::soon;
 
-// The binding asks for a function of the message's own type.
+// The binding requires a function with this exact type.
 #[allow(clippy::ptr_arg)]
 fn ser(bytes: &Vec<u8>, slice: &mut GrpcSlice) -> grpcio::Result<()> {
     *slice = GrpcSlice::from(bytes.clone());
@@ -37,10 +37,10 @@ pub fn method(path: &'static str) -> Method<Vec<u8>, Vec<u8>> {
     }
 }
 
-/// A channel with a queue and a connection of its own. It sends messages of any length.
+/// A channel with its own completion queue and connection. It sends messages of any length.
 pub fn channel(address: &str) -> Channel {
     let queues = Queues::start("test", 1);
-    // Else channels to the same address share a connection.
+    // Otherwise channels to the same address share a connection.
     ChannelBuilder::new(queues.env())
         .raw_cfg_int(c"grpc.use_local_subchannel_pool".into(), 1)
         .max_send_message_len(-1)
@@ -61,11 +61,11 @@ pub fn with_metadata(metadata: &[(&str, &str)]) -> CallOption {
     CallOption::default().headers(headers.build())
 }
 
-/// Makes a unary call, which to the wire is a stream of one request. Panics when it does not end soon.
+/// Makes a unary call. Panics when it takes longer than [`PATIENCE`](crate::wait::PATIENCE).
 ///
 /// # Errors
 ///
-/// The status of the call when it is not OK.
+/// The status of the call if it is not OK.
 pub fn unary<Req: Message, Resp: Message>(
     client: &Client,
     path: &'static str,

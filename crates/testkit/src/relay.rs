@@ -13,7 +13,7 @@ use crate::http2::frame;
 
 /// A relay, which runs until the test binary ends.
 pub struct Relay {
-    /// Where clients connect to.
+    /// The address that clients connect to.
     pub address: String,
     shared: Arc<Shared>,
 }
@@ -22,7 +22,7 @@ pub struct Relay {
 struct Shared {
     /// How many DATA frames the server has sent.
     data_frames: AtomicUsize,
-    /// Whether the next of them is lost.
+    /// Whether the next DATA frame is lost.
     lose_next: AtomicBool,
     sockets: Mutex<Vec<TcpStream>>,
 }
@@ -93,7 +93,7 @@ impl Shared {
     }
 }
 
-/// Copies for as long as `passes` says so about what has been read. Then it ends both directions.
+/// Copies bytes as long as `passes` returns true for them. Then it ends both directions.
 fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -104,8 +104,8 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) ->
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Finds the frames in what a server sends. A frame begins with 3 bytes of length, one of type, one
-/// of flags and 4 of stream (RFC 9113, section 4.1).
+/// Finds the frames in the bytes of a server. A frame begins with its length (3 bytes), type (1),
+/// flags (1) and stream (4) (RFC 9113, section 4.1).
 #[derive(Default)]
 struct Frames {
     header: Vec<u8>,

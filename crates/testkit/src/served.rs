@@ -1,4 +1,4 @@
-//! Servers in this process, for handlers that a test makes up.
+//! Servers in this process, for handlers of a test.
 
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 /// A server that stops when this is dropped.
 pub struct Served {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: String,
-    // They are dropped in this order.
+    // The fields are dropped in this order.
     _server: grpcio::Server,
     _drain: Drain,
     _queues: Queues,
@@ -33,7 +33,7 @@ pub fn serve(threads: usize, add: impl FnOnce(ServiceBuilder) -> ServiceBuilder)
     }
 }
 
-/// Serves a service of the binding on a free port; the server and the port.
+/// Serves a service of the binding on a free port. Returns the server and the port.
 pub fn listen(queues: &Queues, service: grpcio::Service) -> (grpcio::Server, u16) {
     let mut server = ServerBuilder::new(queues.env())
         .register_service(service)
@@ -46,12 +46,12 @@ pub fn listen(queues: &Queues, service: grpcio::Service) -> (grpcio::Server, u16
     (server, port)
 }
 
-/// Tells a test how each call ended.
+/// An observer that sends the outcome of each call to a test.
 pub struct Ended(Mutex<Sender<Outcome>>);
 
 impl Observer for Ended {
     fn ended(&self, _: &Call, outcome: &Outcome) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.0.lock().send(outcome.clone());
     }
 }

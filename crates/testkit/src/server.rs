@@ -1,4 +1,4 @@
-//! Server programs that say on standard output where they listen.
+//! Server programs that print the address on which they listen.
 
 use std::error::Error;
 use std::fmt;
@@ -13,13 +13,13 @@ use crate::usage::Usage;
 pub struct Server {
     /// The process.
     pub process: Process,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: String,
-    /// The lines of its standard error, where that is a pipe.
+    /// The lines of its standard error, if that is a pipe.
     pub log: Lines,
 }
 
-/// How a server ended that did not start.
+/// The end of a server that did not start.
 #[derive(Debug)]
 pub struct Refusal {
     /// Its exit status.
@@ -34,7 +34,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When it ends instead.
+    /// When it ends before that.
     pub fn start(command: &mut Command, limit: Duration) -> Result<Self, Refusal> {
         let (mut process, mut out, log) = Self::spawn(command);
         let Some(line) = out.next(limit) else {
@@ -51,8 +51,8 @@ impl Server {
         })
     }
 
-    /// Starts a server and does not wait until it listens: the process, and the lines of its standard
-    /// output and of its log.
+    /// Starts a server without waiting until it listens. Returns the process, the lines of its
+    /// standard output, and the lines of its log.
     pub fn spawn(command: &mut Command) -> (Process, Lines, Lines) {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = Process::start(command);
@@ -60,23 +60,22 @@ impl Server {
         (process, out, log)
     }
 
-    /// What it has used until now. Panics when it has ended.
+    /// The processor time and memory of the server until now. Panics when it has ended.
     pub fn usage(&self) -> Usage {
         Usage::of(self.process.id()).expect("the server runs")
     }
 
-    /// What it holds in memory, in KiB. Panics when it has ended.
+    /// Its resident memory in KiB. Panics when it has ended.
     pub fn resident(&self) -> u64 {
         self.usage().memory / 1024
     }
 
-    /// The most that it has held in memory, in KiB. Panics when it has ended.
+    /// Its largest resident memory until now, in KiB. Panics when it has ended.
     pub fn peak(&self) -> u64 {
         self.usage().peak_memory / 1024
     }
 
-    /// Tells it to stop, with SIGTERM, and waits for its end. Panics when that takes longer than
-    /// `limit`.
+    /// Sends SIGTERM and waits until the server ends. Panics when that takes longer than `limit`.
     pub fn stop(&mut self, limit: Duration) -> ExitStatus {
         self.process.signal(Signal::TERM);
         self.process.wait(limit)

@@ -1,4 +1,4 @@
-//! A program on a terminal, and what a person sees there.
+//! A program on a terminal, and the lines on its screen.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -13,7 +13,7 @@ use crate::wait::PATIENCE;
 
 /// A terminal on which a program runs. The program `script` of util-linux makes the terminal.
 pub struct Terminal {
-    /// The program `script`, which ends as the program on the terminal does.
+    /// The program `script`, which ends with the exit code of the program on the terminal.
     pub process: Process,
     keyboard: ChildStdin,
     screen: Arc<(Mutex<vt100::Parser>, Condvar)>,
@@ -25,8 +25,9 @@ impl Terminal {
         Self::start(command, 80, 24, |_| {})
     }
 
-    /// Runs a shell whose prompt is `name` and a dollar sign, on a terminal so large that no line is
-    /// wrapped or scrolls off. `set_up` may change its folder and its environment.
+    /// Runs a shell whose prompt is `name` and a dollar sign. The terminal is so large that no line
+    /// is wrapped or scrolls off the screen. `set_up` may change the folder and the environment of
+    /// the shell.
     pub fn shell(name: &str, set_up: impl FnOnce(&mut Command)) -> Self {
         let command = format!("env PS1='{name}$ ' bash --noprofile --norc");
         Self::start(&command, 200, 100, set_up)
@@ -73,14 +74,16 @@ impl Terminal {
         self.keyboard.write_all(keys).expect("the terminal reads");
     }
 
-    /// Waits until the last lines on the screen are these. Panics when they do not come soon.
+    /// Waits until the last lines on the screen are these. Panics when that takes longer than
+    /// [`PATIENCE`].
     pub fn wait_for(&self, lines: &[&str]) {
         self.wait_until(&format!("a screen that ends with {lines:#?}"), |seen| {
             seen.ends_with(lines)
         });
     }
 
-    /// Waits until `enough` returns true for the lines on the screen. Panics when it does not soon.
+    /// Waits until `enough` returns true for the lines on the screen. Panics when that takes longer
+    /// than [`PATIENCE`].
     pub fn wait_until(&self, what: &str, mut enough: impl FnMut(&[&str]) -> bool) {
         let (parser, changed) = &*self.screen;
         let mut enough = |parser: &vt100::Parser| {

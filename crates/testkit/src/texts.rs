@@ -1,12 +1,13 @@
-//! Messages that name their producer and their number, so that none can be taken for another.
+//! Messages with their producer and number, so that each message is unique.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use fastrand::Rng;
 
-/// What `producer` sends as its message `number`, counted from 0. Most messages have up to 200
-/// characters, one in 30 has some 1,000, and one in 1,000 some 100,000. They do not compress well.
+/// The text of message `number` of `producer`, counted from 0. Most messages have up to 200
+/// characters, one in 30 has about 1,000, and one in 1,000 about 100,000. They do not compress
+/// well.
 pub fn text(producer: &str, number: u64) -> String {
     let mut random = random(producer, number);
     let length = match random.u32(0..1_000) {
@@ -17,7 +18,7 @@ pub fn text(producer: &str, number: u64) -> String {
     fill(producer, number, length, random)
 }
 
-/// The same with `length` random characters.
+/// The text of a message with `length` random characters.
 pub fn text_of(producer: &str, number: u64, length: usize) -> String {
     fill(producer, number, length, random(producer, number))
 }

@@ -9,16 +9,16 @@ use procfs::{ProcError, ProcResult};
 /// What a process has used.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Processor time of all its threads that still live.
+    /// The processor time of all running threads.
     pub cpu: Duration,
-    /// Resident memory now, in bytes.
+    /// The resident memory now, in bytes.
     pub memory: u64,
-    /// The most resident memory that there was, in bytes.
+    /// The largest resident memory until now, in bytes.
     pub peak_memory: u64,
 }
 
 impl Usage {
-    /// What the process with this number has used.
+    /// The usage of the process with this number.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl Usage {
         for task in tasks(id)? {
             match task.schedstat() {
                 Ok(time) => cpu += Duration::from_nanos(time.sum_exec_runtime),
-                // The thread has ended since.
+                // The thread has ended in the meantime.
                 Err(ProcError::NotFound(_)) => {}
                 Err(e) => return Err(io::Error::other(e)),
             }
@@ -83,7 +83,7 @@ fn process(id: u32) -> io::Result<Process> {
     Process::new(id).map_err(io::Error::other)
 }
 
-/// The threads of a process. Those that end meanwhile may be missing.
+/// The threads of a process. Threads that end during the call may be missing.
 fn tasks(id: u32) -> io::Result<Vec<Task>> {
     let tasks = process(id)?.tasks().map_err(io::Error::other)?;
     let live = tasks.filter(|task| !matches!(task, Err(ProcError::NotFound(_))));

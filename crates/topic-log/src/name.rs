@@ -68,8 +68,8 @@ impl Name {
 }
 
 impl From<u128> for ProducerName {
-    /// The name of 32 hexadecimal digits that are this number: for a producer that nobody has been
-    /// before, from a random number.
+    /// The number as a name of 32 hexadecimal digits. A random number makes a unique name for a new
+    /// producer.
     fn from(number: u128) -> Self {
         Self(format!("{number:032x}").into())
     }

@@ -105,7 +105,7 @@ impl Notifier {
         if quiet && waiters.slots.lock().len() <= FEW {
             waiters.wake();
         } else if !waiters.queued.swap(true, Ordering::SeqCst) {
-            // The thread lives as long as the sender.
+            // The thread runs as long as the sender exists.
             let _ = self.0.send(waiters.clone());
         }
     }

@@ -84,7 +84,7 @@ impl<T: Readable> Cursor for TailCursor<T> {
             return taken;
         }
         self.topic.tail().waiters().wait(self.slot, cx.waker());
-        // Checked once more: an append that came before the waker was registered wakes nobody.
+        // Checked once more: an append before the registration of the waker does not wake it.
         self.take(cx)
     }
 

@@ -1,5 +1,4 @@
-//! `all`: AllStream between standard input and standard output; a conversation where it names a
-//! topic.
+//! `all`: AllStream between standard input and standard output, or a conversation on a topic.
 
 use futures::channel::mpsc::unbounded;
 use futures::{future, Stream, StreamExt, TryStreamExt};
@@ -14,7 +13,7 @@ use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
 use topic_log::{Name, StartAt};
 
-/// How many earlier messages a person at a prompt is shown first.
+/// How many earlier messages are shown first at a prompt.
 const SHOWN: u64 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -41,11 +40,12 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// Publishes the lines and prints the topic. After the end of the input it ends as soon as it has
-/// printed the messages that the topic had by then.
+/// Publishes the lines and prints the topic. After the end of the input it prints the messages that
+/// the topic has by then, and ends.
 async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure> {
     if client.config().wait {
-        // Before there is a prompt, because the message that this takes long would disturb it.
+        // This comes before the prompt, because the notice that the client waits would disturb the
+        // prompt.
         while !client.connected(SILENT_WAIT).await {}
     }
     let text = match &args.name {
@@ -76,7 +76,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
     }
 }
 
-/// What stands before each line.
+/// The text before each line.
 fn prefix(args: &Args) -> String {
     let name = args.name.as_ref();
     name.map_or_else(String::new, |name| format!("{name}: "))
@@ -101,7 +101,7 @@ async fn talk(
     let lines = lines.map_ok(move |line| format!("{prefix}{line}"));
     let sending = async {
         match resume::publish(&mut sender, lines.map_err(Failure::from), &console).await {
-            // The messages since then are still to be received.
+            // A loss does not end the receiving of messages.
             Err(Failure::Lost(why)) => Ok(Err(Failure::Lost(why))),
             Err(other) => Err(other),
             Ok(()) => Ok(Ok(())),

@@ -1,4 +1,4 @@
-//! Messages on standard error for the person who watches, whatever standard output is used for.
+//! Messages for people, on standard error.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,12 +10,12 @@ use super::prompt::Above;
 use crate::client::Notice;
 use grpcio_streams::escaped;
 
-/// Standard error, which may be a terminal that shows something else as well.
+/// Standard error, which may be a terminal that also shows a progress bar or a prompt.
 #[derive(Clone)]
 pub(super) struct Console(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Console {
-    /// A terminal that shows nothing else.
+    /// A terminal that shows nothing else, or no terminal.
     pub(super) fn plain() -> Self {
         Self(Arc::new(print))
     }
@@ -33,7 +33,7 @@ impl Console {
         }
         Self(Arc::new(move |line| {
             let mut prompt = prompt.clone();
-            // The terminal may be gone.
+            // The terminal may be closed.
             let _ = writeln!(prompt, "{line}").and_then(|()| prompt.flush());
         }))
     }
@@ -43,7 +43,7 @@ impl Console {
         (self.0)(&format!("greeter-client: {what}"));
     }
 
-    /// Writes that the server is tried again.
+    /// A notice that writes the status and the time until the next try.
     pub(super) fn notice(&self) -> Notice {
         let console = self.clone();
         Box::new(move |status, wait| {

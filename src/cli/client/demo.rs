@@ -1,4 +1,4 @@
-//! `demo`: what the original Go client does, in the same order.
+//! `demo`: the three calls of the original Go client, in the same order.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use super::failure::Failure;
 use crate::client::Client;
 use grpcio_streams::escaped;
 
-/// What the original client asks for and sends.
+/// The texts that the original client sends.
 const CODE: &str = "aaa";
 const TELEMETRY: &str = "ss";
 const SAYING: &str = "ssss";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// How long to talk in the last step [default: until Ctrl-C]
+    /// How long to send messages in the last step [default: until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     talk: Option<Duration>,
 
@@ -55,7 +55,7 @@ async fn put(client: &Client, args: &Args) -> Result<(), Failure> {
         .filter_map(|()| future::ready(None));
     match client.put(messages.chain(pause)).await {
         Ok(answer) => say(&format!("PutStream: answered {}", escaped(&answer))),
-        // The original server ends the call without an answer. That is no failure of the demo.
+        // The original server ends the call without an answer. The demo accepts that.
         Err(Failure::Call(status)) if status.code() == RpcStatusCode::UNIMPLEMENTED => say(
             &format!("PutStream: ended without an answer ({})", status.message()),
         ),
@@ -70,7 +70,7 @@ async fn all(client: &Client, args: &Args) -> Result<(), Failure> {
     };
     let messages = every(args.interval, "AllStream", SAYING);
     let mut heard = client.all(messages.take_until(talk))?;
-    // Our server ends the call when this side does. The original never does.
+    // `greeter-server` ends the call when the client half-closes. The original server does not.
     let patience = match args.talk {
         Some(time) => Delay::new(time + Duration::from_secs(1)).left_future(),
         None => future::pending().right_future(),
@@ -82,12 +82,14 @@ async fn all(client: &Client, args: &Args) -> Result<(), Failure> {
                 say(&format!("AllStream: received {}", escaped(&message?)))?;
             }
             Either::Left((None, _)) => return say("AllStream: ended"),
-            Either::Right(((), _)) => return say("AllStream: the server talks on; leaving"),
+            Either::Right(((), _)) => {
+                return say("AllStream: the server still sends; cancelling the call")
+            }
         }
     }
 }
 
-/// A message now and one every `interval`, each announced.
+/// Sends a message at once and then one every `interval`. Prints a line for each.
 fn every(
     interval: Duration,
     call: &'static str,

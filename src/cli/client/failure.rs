@@ -15,25 +15,25 @@ pub enum Failure {
     /// The call did not end with OK.
     #[error("{}", escaped(&.0.to_string()))]
     Call(#[from] Status),
-    /// The flags do not go with each other, or name no server.
+    /// The flags contradict each other, or an address is wrong.
     #[error("{}", in_flags(.0))]
     Config(#[from] ConfigError),
     /// A file that a flag names cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The environment has something else than a token.
-    #[error("the environment's GREETER_TOKEN {0}")]
+    /// The environment variable does not have a token.
+    #[error("the environment variable GREETER_TOKEN {0}")]
     Token(#[from] TokenError),
     /// The messages to send could not be read.
     #[error(transparent)]
     Input(InputError),
-    /// The output could not be written. A closed pipe is no failure.
+    /// The output could not be written. A closed pipe is not an error.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// Everything worked, but messages are lost.
-    #[error("messages were lost; the last time: {0}")]
+    /// The command has ended, but messages were lost.
+    #[error("messages were lost; the last loss: {0}")]
     Lost(String),
-    /// Somebody typed Ctrl-C at a prompt.
+    /// The user typed Ctrl-C at a prompt.
     #[error("interrupted")]
     Interrupted,
 }
@@ -56,7 +56,7 @@ impl From<InputError> for Failure {
     }
 }
 
-/// The error, with the flag that mends it.
+/// The error, with the flag that solves it.
 pub(super) fn in_flags(error: &ConfigError) -> String {
     match error {
         ConfigError::NameNeeded => format!("{error}; give it as --server-name"),

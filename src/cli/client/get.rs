@@ -12,14 +12,14 @@ use topic_log::StartAt;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to ask for, such as a stock's code; means nothing with --topic
+    /// The text of the request, such as a stock's code; ignored with --topic
     #[arg(required_unless_present = "topic")]
     data: Option<String>,
 
     #[command(flatten)]
     topic: Follow,
 
-    /// End at the end of the topic
+    /// Stop at the end of the topic
     #[arg(long = "no-follow", action = ArgAction::SetFalse, requires = "topic")]
     follow: bool,
 

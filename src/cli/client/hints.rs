@@ -1,4 +1,4 @@
-//! Statuses in words that help the person at the command line.
+//! Statuses with hints for the user of the command line.
 
 use grpcio::RpcStatusCode;
 use grpcio_credentials::ClientTls;
@@ -6,7 +6,7 @@ use grpcio_streams::Status;
 
 use crate::client::Config;
 
-/// The status of a call, with the flag that helps where one does, and the servers.
+/// The status of a call, with the servers and, if possible, the flag that solves it.
 pub(super) fn explained(status: &Status, config: &Config) -> Status {
     let tls = config.tls.as_ref();
     let is_nobody = config.token.is_none() && !tls.is_some_and(ClientTls::has_certificate);
@@ -22,8 +22,8 @@ pub(super) fn explained(status: &Status, config: &Config) -> Status {
     Status::new(status.code(), format!("{why} (server {servers})"))
 }
 
-/// What a person needs to know when a connection fails because of TLS, or because it is missing. The
-/// C core's words are for its developers. None for everything else.
+/// The hint for a connection that fails because of TLS, or because TLS is not used. The errors of
+/// the C core are meant for its developers. None for all other statuses.
 fn hint(status: &Status, tls: Option<&ClientTls>) -> Option<&'static str> {
     let said = status.message();
     if status.code() != RpcStatusCode::UNAVAILABLE || !said.contains("; last error: ") {
@@ -50,7 +50,7 @@ fn hint(status: &Status, tls: Option<&ClientTls>) -> Option<&'static str> {
             "the server does not speak TLS; leave out --tls"
         }
         Some(_) if not_accepted => {
-            "the server's certificate is not accepted: no CA that is trusted has signed it, or it \
+            "the server's certificate is not accepted: no trusted CA has signed it, or it \
              is not valid at this time; --ca names other CAs"
         }
         Some(_) if says(&"is not in peer certificate") => {
@@ -63,7 +63,7 @@ fn hint(status: &Status, tls: Option<&ClientTls>) -> Option<&'static str> {
         }
         Some(_) if hung_up => {
             "the server ended the connection at once: perhaps no CA that it trusts has signed the \
-             certificate of --cert, or that is not valid at this time"
+             certificate of --cert, or the certificate is not valid at this time"
         }
         _ => return None,
     })

@@ -13,14 +13,14 @@ use futures::{stream, SinkExt, Stream, StreamExt};
 
 use grpcio_streams::MAX_MESSAGE_BYTES;
 
-/// The longest line that fits a message: the message's limit, less the field's tag (1 byte) and
-/// its length as a varint (4 bytes for lengths from 2^21 to 2^28 - 1).
+/// The longest line that fits a message, in bytes. It is the limit of a message, minus the field's
+/// tag (1 byte) and the field's length as a varint (4 bytes for lengths from 2^21 to 2^28 - 1).
 const MAX_LINE_BYTES: u64 = MAX_MESSAGE_BYTES as u64 - 5;
 
-/// Lines that are ready are handed over together, up to about this many bytes.
+/// Lines that are ready are passed on together, up to about this many bytes.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Why the messages to send could not be read. Nothing behind it is sent.
+/// Why the messages to send could not be read. Nothing after the error is sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
@@ -28,7 +28,7 @@ pub enum InputError {
     Io {
         /// The file's path, or `standard input`.
         name: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A line is not UTF-8, which a protobuf string must be.
@@ -37,7 +37,7 @@ pub enum InputError {
         name: String,
         /// The number of the line, from 1.
         line: u64,
-        /// How many bytes of the line are UTF-8.
+        /// How many bytes at the start of the line are UTF-8.
         valid_bytes: usize,
     },
     /// A line is longer than a message may be.
@@ -46,10 +46,10 @@ pub enum InputError {
         name: String,
         /// The number of the line, from 1.
         line: u64,
-        /// The most that fits, in bytes.
+        /// The longest line that fits, in bytes.
         limit: u64,
     },
-    /// Somebody typed Ctrl-C.
+    /// The user typed Ctrl-C.
     Interrupted,
 }
 
@@ -128,19 +128,19 @@ impl Input {
         })
     }
 
-    /// Leaves room for this many bytes that each line gets in addition.
+    /// Reserves this many bytes of the longest line, for a prefix.
     pub(super) fn with_room(mut self, bytes: usize) -> Self {
         self.limit = MAX_LINE_BYTES.saturating_sub(bytes as u64);
         self
     }
 
-    /// Whether a person types the messages.
+    /// Whether the input is a terminal.
     pub(super) fn is_typed(&self) -> bool {
         self.stdin && io::stdin().is_terminal()
     }
 
-    /// The lines, without their line feeds, read by a thread of their own. A few batches are
-    /// read ahead, so memory is bounded whatever the input's size.
+    /// The lines, without their line feeds. A thread reads them and is only a few batches ahead, so
+    /// the memory does not depend on the size of the input.
     pub(super) fn lines(self) -> impl Stream<Item = Result<String, InputError>> + Send {
         let (batches, receiver): (_, Receiver<Batch>) = channel(1);
         thread::spawn(move || self.read(batches));
@@ -163,11 +163,11 @@ impl Input {
                 bytes += line.as_ref().map_or(0, String::len);
                 batch.push(line);
             }
-            // Lines that are ready leave before the next read, which may wait for a person.
+            // Lines that are ready are sent before the next read, which may wait for the user.
             if over || bytes >= BATCH_BYTES || !reader.buffer().contains(&b'\n') {
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
-                // The call is over when nobody takes them.
+                // The receiver is gone when the call has ended.
                 if block_on(batches.send(full)).is_err() || over {
                     return;
                 }
@@ -183,7 +183,7 @@ struct Lines {
     /// The number of the line that was read last, from 1.
     number: u64,
     limit: u64,
-    /// A terminal can be read on after its end, which is not wanted.
+    /// A terminal could be read again after its end, so the end is remembered.
     ended: bool,
 }
 
@@ -194,7 +194,7 @@ impl Lines {
         }
         self.number += 1;
         let mut line = Vec::new();
-        // One more for the line feed, and one more to see that a line is too long.
+        // One byte more for the line feed, and one more to detect a line that is too long.
         if let Err(source) = reader.take(self.limit + 2).read_until(b'\n', &mut line) {
             return Some(Err(InputError::Io {
                 name: self.name.clone(),

@@ -1,4 +1,4 @@
-//! The command line of `greeter-client`: what each command does with the typed client.
+//! The command line of `greeter-client`: its flags and its commands, which use the typed client.
 
 mod all;
 mod bench;
@@ -35,12 +35,12 @@ pub use input::InputError;
 /// TIME is a number with a unit: 500ms, 2s, 1m.
 ///
 /// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
-/// read or written, 2 wrong usage, 130 Ctrl-C. A program that reads the output may close it early.
+/// read or written, 2 wrong usage, 130 Ctrl-C. Closing the output early is not an error.
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    /// Call this server: HOST:PORT, several times in a row for several servers; or once a gRPC
-    /// target such as dns:///HOST:PORT or unix:/PATH
+    /// Call this server: HOST:PORT, which may be given several times; or a single gRPC target such
+    /// as dns:///HOST:PORT or unix:/PATH
     #[arg(
         long,
         global = true,
@@ -51,7 +51,7 @@ pub struct Args {
     )]
     server: Vec<String>,
 
-    /// Which of several servers, or of a name's several addresses, a call goes to
+    /// How calls are distributed over several servers, or over the addresses of one name
     #[arg(
         long,
         global = true,
@@ -60,7 +60,7 @@ pub struct Args {
     )]
     lb: Lb,
 
-    /// End each call after this time, with DEADLINE_EXCEEDED; waiting counts
+    /// End each call with DEADLINE_EXCEEDED after this time; the time of --wait counts
     #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
 
@@ -68,8 +68,8 @@ pub struct Args {
     #[arg(long, global = true)]
     wait: bool,
 
-    /// Ask a server that is silent for so long for a sign of life, while calls run; at least 10s,
-    /// 0s for never. Servers that do not allow it so often end the connection
+    /// Ping a server that is silent for this time while calls run; at least 10s, 0s for never. A
+    /// server that allows only fewer pings ends the connection
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     keepalive: Duration,
 
@@ -85,7 +85,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// The flags of this process. Exits the process where they are wrong, or ask for a text.
+    /// Parses the flags of this process. Exits the process if they are wrong, or if they ask for
+    /// help, the version or completions.
     pub fn of_process() -> Self {
         let args = Self::parse();
         if let Some(shell) = args.completions {
@@ -108,11 +109,12 @@ impl Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Lb {
-    /// The first that can be reached
+    /// The first server that can be reached
     PickFirst,
-    /// Each in turn; not for topics, unless the servers share them
+    /// Each server in turn; not for topics, unless the servers share them
     RoundRobin,
-    /// Those that a balancer names, which DNS names for dns:///NAME:PORT: SRV _grpclb._tcp.NAME
+    /// The servers that a balancer names. For dns:///NAME:PORT the DNS record SRV _grpclb._tcp.NAME
+    /// names the balancer
     Grpclb,
 }
 
@@ -130,11 +132,12 @@ impl From<Lb> for Balance {
 enum Command {
     /// Make the three calls of the original client, one after the other
     Demo(demo::Args),
-    /// GetStream: print what the server streams, a message a line
+    /// GetStream: print the server's messages, one per line
     Get(get::Args),
-    /// PutStream: send a file or standard input, a line a message, and print the answer
+    /// PutStream: send the lines of a file or of standard input as messages, and print the answer
     Put(put::Args),
-    /// AllStream: send the lines of standard input, print what arrives; with --topic a conversation
+    /// AllStream: send the lines of standard input and print the server's messages; with --topic a
+    /// conversation
     All(all::Args),
     /// Put load on a server with topics, and measure it
     Bench(bench::Args),
@@ -144,7 +147,7 @@ fn address(text: &str) -> Result<String, AddressError> {
     address::check(text).map(|()| text.to_owned())
 }
 
-/// Runs the command that the command line asks for. Blocks until it is done.
+/// Runs the command of the command line. Blocks until it ends.
 ///
 /// # Errors
 ///

@@ -13,8 +13,8 @@ use crate::client::Received;
 use grpcio_streams::escaped;
 use topic_log::Name;
 
-/// Messages, one a line: unchanged for a program, with control characters escaped on a terminal, or
-/// as JSON.
+/// Writes messages, one per line: unchanged for a program, with escaped control characters on a
+/// terminal, or as JSON.
 pub(super) struct Output {
     out: BufWriter<Box<dyn Write + Send>>,
     form: Form,
@@ -68,7 +68,7 @@ impl Output {
             "topic": topic.as_str(),
             "epoch": message.epoch.to_string(),
             "offset": message.offset,
-            // Unix time in seconds, to the millisecond.
+            // The Unix time in seconds, with a precision of 1 ms.
             "time": time.as_millis() as f64 / 1000.0,
             "data": message.data,
         });

@@ -1,4 +1,4 @@
-//! A prompt on the terminal, above which lines may be printed while one is typed.
+//! A prompt on the terminal. Lines can be printed above it while the user types.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,17 +10,17 @@ use rustyline_async::{Readline, ReadlineError, ReadlineEvent, SharedWriter};
 use super::failure::Failure;
 use super::input::InputError;
 
-/// Reads lines from the terminal, with editing and the history of this session. Dropping it restores
+/// A prompt that reads lines, with editing and the history of this session. Dropping it restores
 /// the terminal.
 pub(super) struct Prompt {
     readline: Readline,
     writer: SharedWriter,
-    /// Text to be printed.
+    /// The text to print above the prompt.
     printed: UnboundedReceiver<Vec<u8>>,
     above: Above,
 }
 
-/// Prints above the prompt. The text between two flushes should be whole lines.
+/// A writer that prints above the prompt. The text between two flushes should be complete lines.
 #[derive(Clone)]
 pub(super) struct Above {
     text: Vec<u8>,
@@ -28,13 +28,14 @@ pub(super) struct Above {
 }
 
 impl Prompt {
-    /// None unless both input and output are a terminal.
+    /// Opens a prompt. Returns None unless both standard input and standard output are terminals.
     pub(super) fn open(text: String) -> Result<Option<Self>, InputError> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Ok(None);
         }
         let (mut readline, writer) = Readline::new(text).map_err(failed)?;
-        // The sender sees a message as everyone does, in its place among the others.
+        // A typed line is not left on the screen. It appears as a message, in its place among the
+        // others.
         readline.should_print_line_on(false, false);
         let (sender, printed) = unbounded();
         Ok(Some(Self {
@@ -53,7 +54,7 @@ impl Prompt {
         self.above.clone()
     }
 
-    /// Runs `work` while lines are typed, which go to `lines`.
+    /// Runs `work` while the user types. The typed lines go to `lines`.
     pub(super) async fn during<W>(mut self, work: W, lines: Lines) -> Result<(), Failure>
     where
         W: Future<Output = Result<(), Failure>>,
@@ -74,12 +75,13 @@ impl Prompt {
         done
     }
 
-    /// Goes on after the end of the input, because it prints as well.
+    /// Reads and prints until it is dropped. It continues after the end of the input, because it
+    /// still has to print.
     async fn read(&mut self, lines: Lines) -> InputError {
         let mut lines = Some(lines);
         loop {
             let event = {
-                // Polled first, so that printed text never fills its writer.
+                // This is polled first, so that printed text does not fill the writer's buffer.
                 let reading = self.readline.readline();
                 futures::pin_mut!(reading);
                 match future::select(reading, self.printed.next()).await {
@@ -97,7 +99,7 @@ impl Prompt {
                 Ok(ReadlineEvent::Line(line)) => {
                     self.readline.add_history_entry(line.clone());
                     if let Some(lines) = &lines {
-                        // Nobody takes it once `work` is over.
+                        // The receiver is gone when `work` has ended.
                         let _ = lines.unbounded_send(Ok(line));
                     }
                 }
@@ -109,7 +111,7 @@ impl Prompt {
     }
 }
 
-/// The receiver of typed lines.
+/// Where typed lines are sent.
 pub(super) type Lines = UnboundedSender<Result<String, InputError>>;
 
 fn failed(error: ReadlineError) -> InputError {
@@ -130,7 +132,7 @@ impl Write for Above {
 
     fn flush(&mut self) -> io::Result<()> {
         let text = std::mem::take(&mut self.text);
-        // The receiver lives as long as the prompt.
+        // The receiver exists as long as the prompt.
         let _ = self.printed.unbounded_send(text);
         Ok(())
     }

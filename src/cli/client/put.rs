@@ -1,4 +1,4 @@
-//! `put`: a file or standard input to PutStream.
+//! `put`: PutStream from a file or standard input.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,8 @@ use topic_log::{Name, ProducerName};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to send, a line a message; `-` for standard input [default: -]. A line is what
-    /// lies between two line feeds, with the carriage return of a Windows line end, if any
+    /// The file to send, one message per line; `-` for standard input [default: -]. A line ends
+    /// with a line feed. The carriage return of a Windows line end is part of the message
     file: Option<PathBuf>,
 
     /// Publish to this topic
@@ -26,7 +26,7 @@ pub(super) struct Args {
     topic: Option<Name>,
 
     /// Publish as this producer, whose messages are numbered from 0. A number that the topic
-    /// already has from it is not stored again [default: a new one]
+    /// already has from this producer is not stored again [default: a new name]
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
     producer: Option<ProducerName>,
 
@@ -41,7 +41,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
         _ => Input::stdin(),
     };
     let bar = if input.is_typed() {
-        // It would draw between the lines that a person types.
+        // A progress bar would disturb the lines that the user types.
         ProgressBar::hidden()
     } else {
         progress(input.bytes)
@@ -73,7 +73,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     match answer {
         Ok(answer) => {
             bar.finish_and_clear();
-            // A publisher that has closed has a receipt.
+            // A closed publisher has a receipt.
             answer.map_or(Ok(()), |answer| Ok(Output::new(false).message(&answer)?))
         }
         Err(failure) => {
@@ -83,8 +83,8 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// A bar where the size is known, and a spinner where it is not. Nothing appears unless standard
-/// error is a terminal.
+/// A progress bar if the size is known, and a spinner otherwise. It is shown only if standard error
+/// is a terminal.
 fn progress(bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes {
         Some(bytes) => (

@@ -10,10 +10,10 @@ use grpcio_streams::Queues;
 use super::failure::Failure;
 use crate::client::{Client, Config};
 
-/// A command that waits for its server says so after this time.
+/// After this time the client reports that it waits for its server.
 pub(super) const SILENT_WAIT: Duration = Duration::from_secs(1);
 
-/// How long the client's threads may take to stop once the command is done.
+/// How long the client's threads may take to stop after the command has ended.
 pub(super) const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a command on the thread of a completion queue.
@@ -34,7 +34,7 @@ where
     done
 }
 
-/// Runs a command, and says when it has been waiting for the server for a while.
+/// Runs a command. Reports on standard error when it waits for the server.
 async fn unless_silent(
     client: Client,
     command: impl Future<Output = Result<(), Failure>>,

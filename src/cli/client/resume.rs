@@ -1,4 +1,4 @@
-//! What the commands for topics have in common.
+//! The flags and loops that all commands for topics share.
 
 use clap::ArgAction;
 use futures::{future, FutureExt, Sink, SinkExt, Stream, StreamExt};
@@ -12,12 +12,12 @@ use topic_log::{Name, NameError, ProducerName, StartAt, StartAtError};
 /// The flags of the commands that follow a topic.
 #[derive(Debug, clap::Args)]
 pub(super) struct Follow {
-    /// Follow this topic, where everyone sees every message
+    /// Follow this topic, where every client receives every message
     #[arg(long, value_name = "TOPIC", value_parser = topic)]
     pub(super) topic: Option<Name>,
 
-    /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time)
-    /// [default: latest; of `all` on a terminal -10]
+    /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time) [default:
+    /// latest, or -10 for `all` on a terminal]
     #[arg(
         long,
         value_name = "WHERE",
@@ -27,7 +27,7 @@ pub(super) struct Follow {
     )]
     pub(super) from: Option<StartAt>,
 
-    /// Fail when the server becomes unavailable, instead of coming back
+    /// Fail when the server becomes unavailable, instead of trying again
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
     pub(super) resume: bool,
 }
@@ -44,14 +44,14 @@ fn start(text: &str) -> Result<StartAt, StartAtError> {
     text.parse()
 }
 
-/// Publishes each line. Losses are reported as they are found, and make it fail in the end.
+/// Publishes each line. A loss is reported at once, and returned as the error at the end.
 pub(super) async fn publish(
     publisher: &mut (impl Sink<String, Error = PublishError> + Unpin),
     lines: impl Stream<Item = Result<String, Failure>>,
     console: &Console,
 ) -> Result<(), Failure> {
     let mut lost = None;
-    // Whether it is done, or has to be asked again because it reported a loss.
+    // Returns whether the step is complete. It has to be repeated after a loss.
     let mut unless_lost = |done: Result<(), PublishError>| match done {
         Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
         Err(loss) => {
@@ -65,7 +65,7 @@ pub(super) async fn publish(
     loop {
         let line = match lines.next().now_or_never() {
             Some(line) => line,
-            // No further line is ready, so the gathered ones leave.
+            // No further line is ready, so the gathered lines are sent.
             None => {
                 unless_lost(publisher.flush().await)?;
                 lines.next().await
@@ -73,7 +73,7 @@ pub(super) async fn publish(
         };
         let Some(line) = line else { break };
         if line.is_err() {
-            // The lines before it are good.
+            // The lines before the wrong one are valid, so they are published.
             while !unless_lost(publisher.flush().await)? {}
         }
         unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
@@ -83,8 +83,8 @@ pub(super) async fn publish(
     lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
 }
 
-/// Prints messages until they end, or `count` of them. Losses are reported as they are found, and
-/// make it fail in the end.
+/// Prints messages until they end, at most `count`. A loss is reported at once, and returned as the
+/// error at the end.
 pub(super) async fn print(
     topic: &Name,
     mut messages: impl Stream<Item = Result<Received, SubscribeError>> + Unpin,

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use super::failure::Failure;
 use grpcio_credentials::{ClientTls, Token};
 
-/// Where a token may be that is in no file.
+/// The environment variable that may have the token.
 const VARIABLE: &str = "GREETER_TOKEN";
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS and identity")]
 pub(super) struct Security {
-    /// Speak TLS; the server shows a certificate of a CA that this system trusts
+    /// Use TLS. The server must show a certificate of a CA that this system trusts
     #[arg(long, global = true)]
     tls: bool,
 
-    /// Trust the CAs in this file, in PEM form, instead
+    /// Trust the CAs in this file, in PEM form, instead of those of the system
     #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
 
@@ -38,8 +38,8 @@ pub(super) struct Security {
 }
 
 impl Security {
-    /// Checks which flags go together: each may come before or behind the command, and clap looks
-    /// at one of these places at a time.
+    /// Checks which flags go together. clap cannot check it, because each flag may come before or
+    /// after the command, and clap checks only one of these places at a time.
     pub(super) fn check(&self) -> Result<(), String> {
         let flags = [
             ("--ca", self.ca.is_some(), "--tls", self.tls),

@@ -6,7 +6,7 @@ use clap::Args;
 use grpcio_serve::Limits;
 use humantime::parse_duration as time;
 
-/// Connections, unless told otherwise.
+/// The default of `--max-connections`.
 const CONNECTIONS: u64 = 16_000;
 
 #[derive(Debug, Args)]
@@ -16,30 +16,31 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// The metadata of a call; each counts as its name, its value and 32. A call with more ends with
-    /// RESOURCE_EXHAUSTED
+    /// The most metadata of a call; each entry counts as its name, its value and 32. A call with
+    /// more ends with RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes)]
     max_metadata_bytes: u32,
 
-    /// How much memory the gRPC core may use for connections and for messages on their way, about
+    /// About how much memory the gRPC core may use for connections and for messages in transit
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_bytes)]
     max_memory_bytes: usize,
 
-    /// How many calls of a connection run at a time; more wait at the client, or end with
+    /// How many calls of a connection run at a time; further calls wait at the client, or end with
     /// RESOURCE_EXHAUSTED
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
     max_streams: u32,
 
-    /// How many calls run at a time in all; more end with RESOURCE_EXHAUSTED, except health checks
+    /// How many calls run at a time in all; further calls end with RESOURCE_EXHAUSTED, except
+    /// health checks
     #[arg(long, value_name = "N", default_value_t = Limits::default().calls)]
     max_calls: usize,
 
-    /// How many connections are open at a time; more wait to be accepted. The hard limit of open
-    /// files may allow fewer
+    /// How many connections are open at a time; further connections wait to be accepted. The hard
+    /// limit of open files may allow fewer
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
     max_connections: u64,
 
-    /// End connections that have not begun to speak HTTP/2 (and TLS) within this time
+    /// End connections that do not speak HTTP/2 within this time, which includes the TLS handshake
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     handshake_timeout: Duration,
 
@@ -51,16 +52,17 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
     keepalive_timeout: Duration,
 
-    /// How much time clients have to leave between two pings; the third ping that comes too early
-    /// ends the connection
+    /// The least time between two pings of a client; the third ping that comes too early ends the
+    /// connection
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     min_ping_interval: Duration,
 
-    /// Have clients connect again after this time, a tenth more or less [default: never]
+    /// Ask clients to connect again when their connection has this age, a tenth more or less
+    /// [default: never]
     #[arg(long, value_name = "TIME", value_parser = time)]
     max_connection_age: Option<Duration>,
 
-    /// How long calls of such a connection may go on; then they end with UNAVAILABLE
+    /// How long the calls of such a connection may still run; then they end with UNAVAILABLE
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     max_connection_age_grace: Duration,
 }

@@ -1,4 +1,4 @@
-//! `greeter-server topics`: what is in a folder of topics.
+//! `greeter-server topics`: lists the topics in a folder.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub struct ListTopics {
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
 
-    /// Print a JSON object a topic instead of a table
+    /// Print a JSON object for each topic instead of a table
     #[arg(long)]
     json: bool,
 }
@@ -37,8 +37,8 @@ pub enum ListError {
 }
 
 impl ListTopics {
-    /// Prints a line a topic to `output`: its name, the earliest offset that it keeps and the next to
-    /// come, how many messages and bytes it keeps, and how old the oldest is.
+    /// Prints a line for each topic to `output`: its name, its earliest and its next offset, how
+    /// many messages and bytes it keeps, and the age of its oldest message.
     ///
     /// # Errors
     ///

@@ -27,10 +27,10 @@ const SECURITY: &str = "TLS and identity (the files are read again when they cha
 
 /// Serves the Greeter service: live streams over gRPC.
 ///
-/// Prints `listening on ADDR` for each listener once it accepts calls. Logs to standard error a
-/// line when a call starts and one when it ends; with RUST_LOG=greeter_stream=debug for health checks
-/// and for each message, too. SIGTERM or SIGINT ends the running calls and stops the server; a second one
-/// stops it at once.
+/// Prints `listening on ADDR` for each listener once it accepts calls. Logs a line to standard
+/// error when a call starts and when it ends. With RUST_LOG=greeter_stream=debug it also logs
+/// health checks and each message. SIGTERM or SIGINT ends the running calls and stops the server. A
+/// second signal stops it at once.
 ///
 /// TIME is a number with a unit: 500ms, 2s, 1m.
 ///
@@ -51,11 +51,11 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
     listen: Vec<Addresses>,
 
-    /// The time between two messages of a stream; 0s for as fast as the client reads
+    /// The time between two messages of a stream; 0s to send as fast as the client reads
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
     tick_interval: Duration,
 
-    /// How many messages GetStream sends; 0 for no end
+    /// How many messages GetStream sends; 0 to send without end
     #[arg(long, value_name = "N", default_value_t = 11)]
     ticks: u64,
 
@@ -75,8 +75,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = SECURITY)]
     client_ca: Option<PathBuf>,
 
-    /// Let only the callers in this file call. A line has a NAME, the SHA-256 of a token or `cert` for
-    /// a client certificate with that name, and rights on topics such as read:stocks/* or write:chat
+    /// Accept only the callers in this file. A line has a NAME, the SHA-256 of a token or `cert`
+    /// for a client certificate with that name, and rights on topics such as read:stocks/* or
+    /// write:chat
     #[arg(long, value_name = "FILE", help_heading = SECURITY)]
     token_file: Option<PathBuf>,
 
@@ -87,12 +88,12 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitFlags,
 
-    /// Serve channelz: the gRPC core's counters of each connection. Whoever may call it learns the
-    /// addresses of all clients
+    /// Serve channelz: the gRPC core's counters of each connection. It reveals the addresses of all
+    /// clients to every caller
     #[arg(long)]
     channelz: bool,
 
-    /// Completion queues, each with a thread of its own [default: one a core]
+    /// The number of completion queues, each with a thread of its own [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
@@ -105,23 +106,24 @@ pub struct Args {
     completions: Option<Shell>,
 }
 
-/// What the program can do instead of serving.
+/// Commands other than serving.
 #[derive(Debug, Subcommand)]
 enum Instead {
     Topics(ListTopics),
 }
 
-/// What the program is to do.
+/// The task of the program.
 #[derive(Debug)]
 pub enum Task {
-    /// To serve.
+    /// Serve with this configuration.
     Serve(Box<Config>),
-    /// To list the topics in a folder.
+    /// List the topics in a folder.
     ListTopics(ListTopics),
 }
 
 impl Args {
-    /// The flags of this process. Exits the process where they are wrong, or ask for a text.
+    /// Parses the flags of this process. Exits the process if they are wrong, or if they ask for
+    /// help, the version or completions.
     pub fn of_process() -> Self {
         let args = Self::parse();
         if let Some(shell) = args.completions {
@@ -136,7 +138,7 @@ impl Args {
         args
     }
 
-    /// What the program is to do.
+    /// The task that the flags ask for.
     pub fn task(self) -> Task {
         match self.instead {
             Some(Instead::Topics(list)) => Task::ListTopics(list),
@@ -146,7 +148,8 @@ impl Args {
 
     fn config(self) -> Config {
         let mut listen: Vec<_> = self.listen.into_iter().flat_map(|a| a.0).collect();
-        // `localhost` may resolve to the same address twice. Two listeners on port 0 are meant.
+        // `localhost` may resolve to the same address twice. Several listeners on port 0 are
+        // different.
         listen.dedup_by(|a, b| a == b && a.port() != 0);
         let tls = self.tls_cert.zip(self.tls_key);
         let default = grpcio_serve::Config::default();
@@ -174,7 +177,7 @@ impl Args {
     }
 }
 
-/// The addresses that one HOST:PORT stands for.
+/// The addresses to which one HOST:PORT resolves.
 #[derive(Clone, Debug)]
 struct Addresses(Vec<SocketAddr>);
 

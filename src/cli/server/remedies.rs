@@ -1,17 +1,18 @@
-//! Errors of the server in the words of its command line.
+//! Errors of the server, with the flags of its command line.
 
 use grpcio_serve::LimitError;
 use topic_log::OpenError;
 
 use crate::server::StartError;
 
-/// Why the server cannot start, with the flags that help.
+/// The error of a start, with the flags that solve it.
 pub fn in_flags(error: &StartError) -> String {
     use grpcio_serve::StartError as Serve;
     match error {
         StartError::Serve(Serve::Plaintext(address)) => format!(
-            "{address} can be reached from elsewhere, and without TLS everyone on the way can read \
-             and change what is sent; give --tls-cert and --tls-key, or --insecure if that is meant"
+            "other machines can reach {address}, and without TLS everyone on the network path can \
+             read and change what is sent; give --tls-cert and --tls-key, or --insecure if \
+             plaintext is intended"
         ),
         StartError::Serve(Serve::Limit(e)) => limit_in_flags(e),
         StartError::Topics(e) => folder_in_flags(e),
@@ -19,7 +20,7 @@ pub fn in_flags(error: &StartError) -> String {
     }
 }
 
-/// A limit out of its range, by its flag.
+/// The error of a limit that is out of its range, with its flag.
 pub(super) fn limit_in_flags(error: &LimitError) -> String {
     let flag = match error.limit() {
         "message_bytes" => "--max-message-bytes",
@@ -37,10 +38,10 @@ pub(super) fn limit_in_flags(error: &LimitError) -> String {
         _ => return error.to_string(),
     };
     let (value, range) = (error.value(), error.range());
-    format!("{flag} {value} is not possible; it goes from {range}")
+    format!("{flag} {value} is out of range; the range is {range}")
 }
 
-/// Why a folder of topics cannot be used. The flag that names it is `--data`.
+/// The error of a folder of topics, with its flag `--data`.
 pub(super) fn folder_in_flags(error: &OpenError) -> String {
     match error {
         OpenError::Thread(_) => error.to_string(),
@@ -106,7 +107,7 @@ mod tests {
             let error = limits.check().expect_err("out of range");
             let said = limit_in_flags(&error);
             assert!(said.starts_with("--"), "{said}");
-            assert!(said.contains(" is not possible; it goes from "), "{said}");
+            assert!(said.contains(" is out of range; the range is "), "{said}");
         }
     }
 }

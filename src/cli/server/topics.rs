@@ -13,13 +13,13 @@ use topic_log::{Durability, Retention, StoreLimits};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Topics")]
 pub(super) struct TopicFlags {
-    /// Keep topics in this folder, where they outlive the server [default: in memory]
+    /// Keep topics in this folder, across restarts of the server [default: in memory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// When a message is acknowledged: `always` means once it is on the disk. With a TIME such as
-    /// 100ms it is acknowledged before, and is on the disk after that time at the latest: the messages
-    /// of that time may be lost when the machine loses power, and none when the server is killed
+    /// When a message is acknowledged. With `always` it is on the disk before it is acknowledged.
+    /// With a TIME such as 100ms it is on the disk at most that time later: a loss of power may
+    /// lose the messages of that time. Killing the server loses none
     #[arg(long, value_name = "always|TIME", default_value = "always", value_parser = durability, requires = "data")]
     sync: Durability,
 
@@ -27,7 +27,7 @@ pub(super) struct TopicFlags {
     #[arg(long, value_name = "N", default_value_t = Retention::default().messages)]
     retention_messages: u64,
 
-    /// Keep at most this many bytes of a topic; a message counts as its text and 64
+    /// Keep at most this many bytes of a topic; a message counts as its text and 64 bytes
     #[arg(long, value_name = "BYTES", default_value_t = Retention::default().bytes)]
     retention_bytes: u64,
 
@@ -35,11 +35,11 @@ pub(super) struct TopicFlags {
     #[arg(long, value_name = "TIME", value_parser = time)]
     retention_age: Option<Duration>,
 
-    /// Have at most N topics; empty ones that are idle make room for new ones
+    /// Have at most N topics; idle empty topics are dropped to make room for new ones
     #[arg(long, value_name = "N", default_value_t = StoreLimits::default().topics)]
     max_topics: usize,
 
-    /// Keep at most this many bytes in all topics; beyond it publishing fails with
+    /// Keep at most this many bytes in all topics; beyond this limit publishing fails with
     /// RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = StoreLimits::default().bytes)]
     max_topic_bytes: u64,

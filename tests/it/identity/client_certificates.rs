@@ -25,7 +25,7 @@ fn with_a_client_ca_only_its_clients_get_in() {
     let ended = " ended the connection at once: ";
     let wants = format!("{ended}if it wants a client's certificate, give it with --cert and --key");
     let refuses = format!(
-        "{ended}perhaps no CA that it trusts has signed the certificate of --cert, or that is not \
+        "{ended}perhaps no CA that it trusts has signed the certificate of --cert, or the certificate is not \
          valid at this time"
     );
     fails(&server.address, &tls, &wants);
@@ -93,7 +93,7 @@ fn a_new_client_ca_is_asked_from_the_next_connection_on() {
 
     let other = Certificate::ca("other");
     folder.write("clients.crt", other.pem());
-    let changed = ["read again, because it has changed: ", "clients.crt"];
+    let changed = ["reloaded after a change: ", "clients.crt"];
     server.log.wait_for_all(PATIENCE, &changed);
     let bob = library(&server.address, known("bob", &other));
     assert_eq!(soon("ticks", bob.get("a").expect("starts").count()), 1);
@@ -274,10 +274,10 @@ fn a_file_with_certificates_that_cannot_be_checked_is_refused() {
         said
     };
     let without_ca = refused("sensor cert", &[]);
-    let why =
-        "callers: line 1: the caller is known by a certificate, and this server has no client CA";
+    let why = "callers: line 1: the caller needs a certificate, and this server has no client CA";
     assert!(without_ca.contains(why), "{without_ca}");
     let twice = refused("sensor cert\nsensor cert", &["--client-ca", &ca_path]);
-    let why = "callers: line 2: the certificate's name is that of line 1, too";
+    let why =
+        "callers: line 2: the certificate's name is the same as in line 1; remove one of the lines";
     assert!(twice.contains(why), "{twice}");
 }

@@ -51,8 +51,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
     let other = folder.write("other.crt", Certificate::ca("other").pem());
     let namesake = folder.write("namesake.crt", Certificate::ca("ca").pem());
 
-    let not_accepted =
-        "'s certificate is not accepted: no CA that is trusted has signed it, or it \
+    let not_accepted = "'s certificate is not accepted: no trusted CA has signed it, or it \
                         is not valid at this time; --ca names other CAs";
     for ca in [&other, &namesake] {
         fails(&server.address, &["--tls", "--ca", ca], not_accepted);
@@ -86,7 +85,7 @@ fn the_server_has_to_be_the_one_that_is_called() {
     });
     let (certificate, key) = folder.write_pair("expired", &expired);
     let mut server = server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
-    let warning = ["expired.crt: the certificate has expired, on "];
+    let warning = ["expired.crt: the certificate expired on "];
     server.log.wait_for_all(PATIENCE, &warning);
     fails(&server.address, &["--tls", "--ca", &ca], not_accepted);
 }
@@ -149,15 +148,15 @@ fn plaintext_for_others_has_to_be_asked_for() {
     let (said, code) = refused(&["--listen", "127.0.0.1:0", "--listen", elsewhere]);
     assert_eq!(
         said,
-        "greeter-server: 192.0.2.1:50052 can be reached from elsewhere, and without TLS everyone \
-         on the way can read and change what is sent; give --tls-cert and --tls-key, or \
-         --insecure if that is meant\n"
+        "greeter-server: other machines can reach 192.0.2.1:50052, and without TLS everyone on \
+         the network path can read and change what is sent; give --tls-cert and --tls-key, or \
+         --insecure if plaintext is intended\n"
     );
     assert_eq!(code, Some(1));
     for everywhere in ["0.0.0.0:0", "[::]:0", "[::ffff:192.0.2.1]:0"] {
         let (said, code) = refused(&["--listen", everywhere]);
         assert!(
-            code == Some(1) && said.contains("--insecure if that is meant"),
+            code == Some(1) && said.contains("--insecure if plaintext is intended"),
             "{said}"
         );
     }

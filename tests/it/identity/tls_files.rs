@@ -110,7 +110,7 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
         folder.write("server.key", key);
         server
             .log
-            .wait_for_all(PATIENCE, &[why, "; what was there before stays in force"]);
+            .wait_for_all(PATIENCE, &[why, "; the previous contents stay in force"]);
         assert_eq!(shown(&server.address), "one", "{what}");
         next("tick", &mut ticks);
     }
@@ -121,10 +121,9 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
     assert_eq!(shown(&server.address), "one");
 
     folder.write_pair("server", &two);
-    server.log.wait_for_all(
-        PATIENCE,
-        &["read again, because it has changed: ", "server.crt"],
-    );
+    server
+        .log
+        .wait_for_all(PATIENCE, &["reloaded after a change: ", "server.crt"]);
     assert_eq!(shown(&server.address), "two");
     let mut new_ticks = library(&server.address, trusting(&folder))
         .get("a")
@@ -143,7 +142,7 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
     );
 
     let lines = server.log.so_far();
-    let errors = lines.iter().filter(|line| line.contains("stays in force"));
+    let errors = lines.iter().filter(|line| line.contains("stay in force"));
     assert_eq!(errors.count(), broken.len() + 1, "each once: {lines:#?}");
 }
 

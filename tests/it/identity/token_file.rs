@@ -69,7 +69,7 @@ fn rights_are_a_topics_and_a_calls() {
                 }
                 let expected = format!(
                     "PERMISSION_DENIED: this call needs {right} topic {topic}, which {name} does \
-                     not have; whoever runs the server can give it in the token file"
+                     not have; the operator of the server can grant it in the token file"
                 );
                 let (status, expected) = if may {
                     (call(&client, method, &metadata), "OK".to_owned())
@@ -150,11 +150,11 @@ fn the_token_file_is_read_again() {
         ),
         (
             format!("bob {bob}\nann {bob}"),
-            "tokens: line 2: the token is that of line 1, too",
+            "tokens: line 2: the token is the same as in line 1; remove one of the lines",
         ),
         (
             format!("bob {bob}\nbob cert"),
-            "tokens: line 2: the caller is known by a certificate, and this server has no client CA",
+            "tokens: line 2: the caller needs a certificate, and this server has no client CA",
         ),
         ("# nobody".to_owned(), "tokens: names no caller"),
         (String::new(), "tokens: names no caller"),
@@ -163,7 +163,7 @@ fn the_token_file_is_read_again() {
         folder.write("tokens", contents);
         server
             .log
-            .wait_for_all(PATIENCE, &[why, "; what was there before stays in force"]);
+            .wait_for_all(PATIENCE, &[why, "; the previous contents stay in force"]);
         assert_eq!((reach("ann"), reach("bob")), (known, unknown), "{why}");
     }
     let not_utf8 = [format!("bob {bob}\n").as_bytes(), b"\xff"].concat();
@@ -173,14 +173,13 @@ fn the_token_file_is_read_again() {
         .wait_for_all(PATIENCE, &["tokens: line 2: is not UTF-8"]);
 
     folder.write("tokens", format!("bob {bob}"));
-    server.log.wait_for_all(
-        PATIENCE,
-        &["read again, because it has changed: ", "tokens"],
-    );
+    server
+        .log
+        .wait_for_all(PATIENCE, &["reloaded after a change: ", "tokens"]);
     assert_eq!((reach("ann"), reach("bob")), (unknown, known));
     assert_eq!(echo("b"), "b");
     let lines = server.log.so_far();
-    let errors = lines.iter().filter(|line| line.contains("stays in force"));
+    let errors = lines.iter().filter(|line| line.contains("stay in force"));
     assert_eq!(errors.count(), broken.len() + 1, "each once: {lines:#?}");
     assert!(
         !lines.iter().any(|line| line.contains("secret")),

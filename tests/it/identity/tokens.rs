@@ -145,7 +145,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
             b"",
         );
         let why = format!(
-            "greeter-client: without TLS everyone on the way to {server} could read the token, so \
+            "greeter-client: without TLS everyone on the network path to {server} could read the token, so \
              it is not sent; use TLS (--tls)\n"
         );
         assert_eq!(
@@ -157,7 +157,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     for (contents, why) in [
         (
             &b"two words"[..],
-            "is not a token; a token is of A-Z a-z 0-9",
+            "is not a token; a token consists of A-Z a-z 0-9",
         ),
         (b"", "is not a token"),
         (b"\xff", "is not a token"),
@@ -176,7 +176,7 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     let mut command = program("127.0.0.1:1", &["get", "a"]);
     let output = run(command.env("GREETER_TOKEN", "two words"), b"");
     let said = text(&output.stderr);
-    let why = "greeter-client: the environment's GREETER_TOKEN is not a token; ";
+    let why = "greeter-client: the environment variable GREETER_TOKEN is not a token; ";
     assert!(
         said.starts_with(why) && !said.contains("two words"),
         "{said}"
@@ -210,7 +210,7 @@ fn elsewhere() {
         assert_eq!(
             refused.to_string(),
             "UNAUTHENTICATED: a token that comes over the network in plaintext is not accepted: \
-             others may have read it; use TLS, and have the token replaced"
+             others may have read it; use TLS and a new token"
         );
     }
     let (ca, tls) = (

@@ -143,7 +143,7 @@ fn our_client_works_against_the_original_server() {
         log.wait_for_all(PATIENCE, &["data:\"ssss\""]);
     }
     seen.wait_for(PATIENCE, |line| {
-        line == "AllStream: the server talks on; leaving"
+        line == "AllStream: the server still sends; cancelling the call"
     });
     assert_eq!(demo.wait(PATIENCE).code(), Some(0));
 }

@@ -22,8 +22,8 @@ pub const METHODS: [&str; 3] = [
 
 /// The status of a call without a token or a certificate that the server knows.
 pub const UNKNOWN: &str =
-    "UNAUTHENTICATED: this server needs to know who calls: send a token that it knows, or use a \
-     certificate that it knows";
+    "UNAUTHENTICATED: the call needs an identity: send a token that this server knows, or use a \
+     client certificate that it knows";
 
 /// A token as the token file has it.
 pub fn hash(token: &str) -> String {

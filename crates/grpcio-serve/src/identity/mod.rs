@@ -1,9 +1,9 @@
-//! Who calls, and whether they may.
+//! The identity of callers, and the check of their rights.
 //!
-//! With a [token file](token_file), and with a client CA, a call needs an identity: a token in the
+//! With a [token file](token_file) or a client CA, a call needs an identity: a token in the
 //! metadata `authorization: Bearer TOKEN` ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)), or
-//! the client's certificate. A token decides: a call that sends one is that token's caller, or is
-//! refused.
+//! the client's certificate. A token takes precedence over a certificate: a call with an unknown
+//! token is refused.
 //!
 //! | server has | a call needs | and may |
 //! |---|---|---|
@@ -11,13 +11,13 @@
 //! | a client CA | a certificate of the CA that has a name; without one there is no connection | everything; tokens mean nothing |
 //! | both | a token of the file, or a certificate of the CA whose name the file has with `cert` | what its line says |
 //!
-//! What a call needs beyond an identity its service says ([`Rights`]).
-//! The health service needs no identity.
+//! The service decides which rights a call needs ([`Rights`]). The health service needs no
+//! identity.
 //!
-//! A refused call ends with UNAUTHENTICATED, or with PERMISSION_DENIED where the caller is known and
-//! lacks a right, before any of its messages is read. A token is refused where it came over a
-//! network in plaintext: others may have read it. New calls see a change of the file within about a
-//! second. Running calls go on.
+//! A call without an identity ends with UNAUTHENTICATED. A call whose caller lacks a right ends
+//! with PERMISSION_DENIED. Both end before any of their messages is read. A token that came over a
+//! network in plaintext is refused, because others may have read it. New calls see a change of the
+//! file within about a second. A change does not end running calls.
 
 mod token_file;
 
@@ -32,14 +32,14 @@ use self::token_file::{Caller, TokenFile};
 use crate::reload::Reloaded;
 use crate::rights::{Need, Rights, Vocabulary};
 
-/// What a server knows about its callers.
+/// Finds the caller of a call.
 pub(crate) struct Identities {
-    /// None where every certificate with a name is accepted.
+    /// None if every certificate with a name is accepted.
     token_file: Option<Reloaded<TokenFile>>,
 }
 
 impl Identities {
-    /// None for a server that everyone may call.
+    /// Returns None for a server that everyone may call.
     pub(crate) fn start(
         token_file: Option<&Path>,
         has_client_ca: bool,
@@ -56,7 +56,7 @@ impl Identities {
         Ok(Some(Self { token_file }))
     }
 
-    /// Names the caller, or refuses the call.
+    /// Sets the identity of the call, or refuses the call.
     pub(crate) fn admit(&self, call: &mut Call, rights: Option<&dyn Rights>) -> Result<(), Status> {
         let Some(token_file) = &self.token_file else {
             let name = call.certificate_name().map(str::to_owned);
@@ -92,23 +92,24 @@ fn find<'a>(token_file: &'a TokenFile, call: &Call) -> Result<&'a Caller, Status
     caller.ok_or_else(unknown)
 }
 
-/// Whether nothing that a peer sends leaves this machine.
+/// Whether the peer is on this machine.
 fn is_local(peer: &str) -> bool {
     let address = peer.parse::<SocketAddr>();
     let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
     peer.starts_with("unix:") || address.is_ok_and(|address| is_loopback(address.ip()))
 }
 
-/// The same, whatever is missing or wrong.
+/// The status is the same for a missing, malformed or unknown identity, so it reveals nothing about
+/// the token file.
 fn unknown() -> Status {
-    let why = "this server needs to know who calls: send a token that it knows, or use a \
-               certificate that it knows";
+    let why = "the call needs an identity: send a token that this server knows, or use a \
+               client certificate that it knows";
     Status::new(RpcStatusCode::UNAUTHENTICATED, why)
 }
 
 fn exposed() -> Status {
     let why = "a token that comes over the network in plaintext is not accepted: others may have \
-               read it; use TLS, and have the token replaced";
+               read it; use TLS and a new token";
     Status::new(RpcStatusCode::UNAUTHENTICATED, why)
 }
 
@@ -124,8 +125,8 @@ fn forbidden(caller: &Caller, need: &Need, resource: &str) -> Status {
         "rights"
     };
     let why = format!(
-        "this call needs the {rights} {} {resource} {}, which {} does not have; whoever runs the \
-         server can give it in the token file",
+        "this call needs the {rights} {} {resource} {}, which {} does not have; the operator \
+         of the server can grant it in the token file",
         actions.join(" and "),
         need.resource,
         caller.name

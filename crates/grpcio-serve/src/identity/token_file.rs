@@ -1,4 +1,4 @@
-//! The token file: who may call, and which rights they have.
+//! The token file: the callers and their rights.
 //!
 //! ```text
 //! # name    known by                                                          rights
@@ -7,19 +7,20 @@
 //! sensor-7  cert                                                              write:telemetry/7
 //! ```
 //!
-//! A line has the name of a caller, says how the caller is known, and lists its rights. White space
-//! separates the words. A word that begins with `#` begins a comment.
+//! A line has the name of a caller, the way in which the server recognises the caller, and the
+//! caller's rights. White space separates the words. A word that begins with `#` begins a comment.
 //!
-//! - The name appears in the log. A client certificate has to have it.
-//! - The caller is known by a token, whose SHA-256 stands in the file in hexadecimal digits, or,
-//!   where the line says `cert`, by a certificate of the client CA with that name. Several lines may
-//!   have the same name, so that a token can be replaced by another. A token, or the name of a
-//!   certificate, may stand in one line only.
-//! - A right is an action, a colon and a resource, such as `read:stocks`. A `*` at its end stands for
-//!   all resources that begin so. The services say which rights there are
+//! - The name appears in the log. A caller with a client certificate has this name in the
+//!   certificate.
+//! - The second word is the SHA-256 of the caller's token, in 64 hexadecimal digits. Or it is
+//!   `cert`, for a caller with a certificate of the client CA. Several lines may have the same
+//!   name, so that a caller can change from one token to another. No two lines may have the same
+//!   token, or `cert` with the same name.
+//! - A right is an action, a colon and a resource, such as `read:stocks`. A `*` at its end stands
+//!   for all resources whose names begin with the text before it. The services define the rights
 //!   ([`Rights`](crate::Rights)). A caller without rights may make the calls that need none.
 //!
-//! A hash is not salted, so a token must be one that nobody can guess: `openssl rand -hex 32`.
+//! The hash is not salted, so a token must be too random to be guessed: `openssl rand -hex 32`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -60,9 +61,9 @@ enum Pattern {
 }
 
 impl TokenFile {
-    /// Reads the text of a token file. `has_client_ca` says whether clients can show certificates.
+    /// Reads the text of a token file. `has_client_ca` is true if clients can show certificates.
     ///
-    /// Its errors show nothing of a line: somebody may have put a token there.
+    /// Errors do not show the text of a line, because it may contain a token.
     pub(super) fn parse(
         path: &Path,
         text: &[u8],
@@ -79,15 +80,15 @@ impl TokenFile {
             let (what, known_as) = match &caller.known_by {
                 KnownBy::Token(hash) => ("the token", hash.to_vec()),
                 KnownBy::Certificate if !has_client_ca => {
-                    let why = "the caller is known by a certificate, and this server has no \
-                               client CA to check certificates with; give it one, or the caller \
-                               a token";
+                    let why = "the caller needs a certificate, and this server has no client \
+                               CA to check certificates with; set a client CA, or give the \
+                               caller a token";
                     return Err(refuse(why.to_owned()));
                 }
                 KnownBy::Certificate => ("the certificate's name", caller.name.clone().into()),
             };
             if let Some(other) = lines.insert((what, known_as), n) {
-                let why = format!("{what} is that of line {other}, too; remove one");
+                let why = format!("{what} is the same as in line {other}; remove one of the lines");
                 return Err(refuse(why));
             }
             callers.push(caller);
@@ -100,8 +101,8 @@ impl TokenFile {
         Ok(Self(callers))
     }
 
-    /// The caller with this token. How long the search takes reveals nothing about the tokens in
-    /// the file.
+    /// The caller with this token. The search takes the same time for every token, so its duration
+    /// reveals nothing about the file.
     pub(super) fn with_token(&self, token: &[u8]) -> Option<&Caller> {
         let shown = sha256(token);
         self.0
@@ -130,7 +131,7 @@ impl Caller {
         })
     }
 
-    /// The caller in a line; None for a line without one.
+    /// The caller in a line; None for a line without words.
     fn parse(line: &[u8], vocabulary: &Vocabulary) -> Result<Option<Self>, String> {
         let line = std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?;
         let mut words = line
@@ -170,8 +171,8 @@ impl Right {
         });
         let Some((action, known_by, resource)) = known else {
             return Err(format!(
-                "word {n} is not a right; a right is {}, and a * at the end stands for all that \
-                 begin so",
+                "word {n} is not a right; a right is {}; a * at the end stands for every \
+                 continuation",
                 vocabulary.forms()
             ));
         };
@@ -182,8 +183,8 @@ impl Right {
         for rights in known_by {
             if !pattern.is_possible(|name| rights.is_resource(name)) {
                 return Err(format!(
-                    "word {n} names no {what}; a {what} is {}, and a * at the end stands for all \
-                     that begin so",
+                    "word {n} names no {what}; a {what} is {}; a * at the end stands for \
+                     every continuation",
                     rights.resource_names(),
                     what = rights.resource(),
                 ));
@@ -200,7 +201,7 @@ impl Pattern {
     fn is_possible(&self, is_resource: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Exactly(name) => is_resource(name),
-            // The beginning of a name is a name, unless it is empty.
+            // The beginning of a resource's name is itself a possible name, unless it is empty.
             Self::BeginsWith(beginning) => beginning.is_empty() || is_resource(beginning),
         }
     }

@@ -32,7 +32,7 @@ pub struct Frame<'a> {
 pub struct Answers {
     /// How many frames of each kind there were.
     pub counts: [u64; 10],
-    /// Why it ended the connection, if it said so: the code and the debug data of its GOAWAY.
+    /// The code and the debug data of its GOAWAY, if it sent one.
     pub goodbye: Option<(u32, String)>,
     /// Whether it answered the [last ping](Connection::finish).
     pub finished: bool,
@@ -45,11 +45,11 @@ impl Answers {
     }
 }
 
-/// What has arrived, for a client that keeps to the rules.
+/// What has arrived, for a client that obeys the protocol.
 pub enum Event<'a> {
     /// Part of the messages of a call: the number of the call and the bytes.
     Data(usize, &'a [u8]),
-    /// Anything else. It has been answered where an answer is due.
+    /// Anything else. It has been answered if it needs an answer.
     Other,
 }
 
@@ -57,7 +57,7 @@ pub enum Event<'a> {
 /// arrives waits until it is read. Only [`event`](Self::event) answers it.
 pub struct Connection {
     socket: TcpStream,
-    /// What has been received. What is after `done` has not been looked at.
+    /// The received bytes. Those from `done` on have not been processed.
     input: Vec<u8>,
     done: usize,
     /// What is sent before the next wait.
@@ -95,12 +95,12 @@ impl Connection {
         })
     }
 
-    /// Writes anything: a frame of any kind, well made or not.
+    /// Writes a frame of any kind, valid or not.
     pub fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         frame::write(&mut self.output, kind, flags, stream, payload);
     }
 
-    /// Writes bytes that are no frame.
+    /// Writes arbitrary bytes.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
         self.output.extend(bytes);
     }
@@ -121,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// Writes a message of gRPC, uncompressed, in one frame.
+    /// Writes an uncompressed gRPC message in one DATA frame.
     pub fn message(&mut self, stream: u32, flags: u8, message: &[u8]) {
         let mut data = vec![0];
         data.extend((message.len() as u32).to_be_bytes());
@@ -190,7 +190,7 @@ impl Connection {
         })
     }
 
-    /// Reads until `wanted` returns true for a frame; how long that took.
+    /// Reads until `wanted` returns true for a frame. Returns how long that took.
     ///
     /// # Errors
     ///
@@ -267,7 +267,8 @@ impl Connection {
         }))
     }
 
-    /// Sends what has been written, and a ping. Its answer says that the server has seen everything.
+    /// Sends what has been written, and a ping. The answer shows that the server has processed
+    /// everything before it.
     ///
     /// # Errors
     ///
@@ -290,7 +291,7 @@ impl Connection {
         self.window_update(call as u32 * 2 + 1, bytes);
     }
 
-    /// Reads the next frame and answers it as it should be.
+    /// Reads the next frame and answers it as the protocol requires.
     ///
     /// # Errors
     ///
@@ -336,7 +337,7 @@ impl Connection {
         Ok((kind, flags, stream, payload..self.done))
     }
 
-    /// Waits until there are so many bytes that have not been looked at.
+    /// Reads until the input has at least this many bytes that have not been processed.
     fn need(&mut self, bytes: usize) -> io::Result<()> {
         while self.input.len() - self.done < bytes {
             self.send()?;

@@ -15,7 +15,7 @@ mod kind {
 }
 pub use kind::*;
 
-/// How many bytes come before the payload.
+/// The size of a frame's header, in bytes.
 pub const HEADER_BYTES: usize = 9;
 
 /// The longest payload in bytes, unless the receiver's settings allow more.

@@ -1,4 +1,4 @@
-//! A client of HTTP/2 (RFC 9113) that need not keep to any rule.
+//! A client of HTTP/2 (RFC 9113) that can break the rules of the protocol.
 
 mod connection;
 pub mod frame;
@@ -7,13 +7,13 @@ mod hpack;
 pub use connection::{connect, Answers, Connection, Event, Frame};
 pub use hpack::{block, fields};
 
-/// How many bytes a call, and a connection, may send before it is given more: HTTP/2's default.
+/// The initial flow-control window of calls and connections, in bytes: HTTP/2's default.
 pub const WINDOW: u32 = 65_535;
 
-/// What a client sends first.
+/// The connection preface of a client (section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The flags of frames. What a number means depends on the kind of the frame.
+/// The flags of frames. Their meaning depends on the kind of the frame.
 #[allow(missing_docs)]
 pub mod flag {
     pub const END_STREAM: u8 = 1;
@@ -22,7 +22,7 @@ pub mod flag {
     pub const PADDED: u8 = 8;
 }
 
-/// Why a stream or a connection ends (section 7).
+/// The error codes of streams and connections (section 7).
 #[allow(missing_docs)]
 pub mod code {
     pub const CANCEL: u32 = 8;

@@ -38,7 +38,7 @@ pub fn the_number_of_topics_is_limited<H: Harness>() {
     }
 }
 
-/// An empty topic that nobody holds is dropped for a new one. When it is created again, its offsets
+/// An empty topic without a handle is dropped for a new one. When it is created again, its offsets
 /// start at 0 in another epoch.
 pub fn idle_topics_make_room_and_begin_another_epoch<H: Harness>() {
     let place = H::default();

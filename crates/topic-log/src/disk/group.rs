@@ -140,7 +140,7 @@ impl Change {
             producer, known, ..
         } = forgotten;
         self.record.sequenced = self.record.sequenced.wrapping_sub(known.next);
-        // A producer that has published again in this group is stored anew.
+        // A producer that has published again in this group is stored again.
         if self.producers.iter().all(|(other, _)| other != producer) {
             self.forgotten.push(producer.clone());
         }

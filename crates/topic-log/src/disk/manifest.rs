@@ -1,8 +1,9 @@
 //! Checks the engine's own list of its files, before the engine reads it.
 //!
 //! When fjall opens its files, it takes those that its list does not name for leftovers, and removes
-//! them. It does not check the list: when one byte of it has changed, fjall may begin anew and remove
-//! everything. So the list is checked here, and nothing is opened if it is not what was written.
+//! them. It does not check the list: when one byte of it has changed, fjall may remove all of
+//! them and begin with an empty store. So the list is checked here. If it is not what was written,
+//! nothing is opened.
 //!
 //! Each of fjall's trees is a folder `keyspaces/N`. Its file `current` names the list that counts, by
 //! number and by the 128 bits of its XXH3, both little-endian, and a zero for the kind of checksum.
@@ -30,7 +31,7 @@ pub(super) fn check(store: &Path) -> Result<(), Failure> {
             return Err(Failure::StillOpen);
         }
     }
-    // Without this file the engine would begin anew.
+    // Without this file the engine would begin with an empty store.
     let version = store.join("version");
     if !version.try_exists()? {
         return Err(wrong(&version, "is missing"));

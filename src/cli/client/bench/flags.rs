@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-/// How many digits of a message say when it was to be sent. The rest fills it.
+/// How many hexadecimal digits at the start of a message have the time at which it was to be sent.
 pub(super) const STAMP: usize = 16;
 
 #[derive(Debug, clap::Args)]
@@ -14,16 +14,15 @@ pub(in crate::cli::client) struct Args {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Work {
-    /// GetStream at full speed: streams that read a topic from its earliest message on, again and
-    /// again
+    /// GetStream at full speed: streams that repeatedly read a topic from its earliest message on
     Get(Load),
-    /// PutStream at full speed: streams that publish to a topic each
+    /// PutStream at full speed: streams that each publish to a topic of their own
     Put(Load),
-    /// AllStream: one message there and back at a time on each stream
+    /// AllStream: round trips of one message at a time on each stream
     Ping(PacedLoad),
     /// One publisher, and streams that follow its topic
     Fan(PacedLoad),
-    /// Open streams that follow a topic where nothing is published, until the end
+    /// Idle streams that follow a topic where nothing is published until the end
     Idle(Load),
     /// Short calls, one after the other on each stream: GetStream with one message
     Calls(PacedLoad),
@@ -31,15 +30,15 @@ pub(super) enum Work {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Load {
-    /// Streams at the same time
+    /// The number of streams at the same time
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) streams: NonZeroUsize,
 
-    /// Connections that the streams are spread over; no more than streams
+    /// The number of connections that carry the streams; at most the number of streams
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) connections: NonZeroUsize,
 
-    /// The text of a message, in bytes: at least 16
+    /// The size of a message's text in bytes; at least 16
     #[arg(long, value_name = "BYTES", default_value_t = STAMP as u32,
         value_parser = clap::value_parser!(u32).range(STAMP as i64..=4_000_000))]
     pub(super) size: u32,
@@ -48,15 +47,17 @@ pub(super) struct Load {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(super) duration: Duration,
 
-    /// How long to run before that
+    /// How long to run before measuring
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub(super) warmup: Duration,
 
-    /// Completion queues, and threads, of this client [default: one for each processor]
+    /// The number of completion queues of this client, each with a thread of its own [default: one
+    /// for each processor]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
 
-    /// Measure what the server costs: the number of its process on this machine (Linux)
+    /// Measure the processor time and memory of the server, whose process on this machine has this
+    /// number (Linux only)
     #[arg(long, value_name = "NUMBER")]
     pub(super) pid: Option<u32>,
 
@@ -70,8 +71,9 @@ pub(super) struct PacedLoad {
     #[command(flatten)]
     pub(super) load: Load,
 
-    /// Messages or calls a second of each stream, of `fan` those that are published [default: as
-    /// many as possible]. Latencies then count from when a message was to be sent
+    /// Messages or calls per second of each stream; for `fan`, messages per second of the publisher
+    /// [default: as many as possible]. With this flag latencies count from the time at which a
+    /// message was to be sent
     #[arg(long, value_name = "N")]
     pub(super) rate: Option<NonZeroU32>,
 }

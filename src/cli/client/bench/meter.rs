@@ -1,4 +1,4 @@
-//! What is counted and measured while a load runs.
+//! The counters and latencies of a load.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use grpcio_streams::Status;
 
-/// When it is measured.
+/// The time of the measurement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub(super) begin: Instant,
@@ -36,14 +36,15 @@ impl Window {
 
 /// Counters and latencies of all streams of a load.
 pub(super) struct Meter {
-    /// Nothing is measured before it is set.
+    /// Nothing is measured before this is set.
     pub(super) window: OnceLock<Window>,
-    /// Messages or calls that were over, at any time.
+    /// How many messages or calls have ended, at any time.
     pub(super) count: AtomicU64,
-    /// Of these, the ones while it was measured.
+    /// How many of them ended during the measurement.
     pub(super) measured: AtomicU64,
-    /// In microseconds, to three digits. One for each thread of the client: one for each stream
-    /// would be large, and a single one would be waited for.
+    /// The latencies in microseconds, with three significant digits. Each thread of the client has
+    /// a histogram. One for each stream would take much memory, and threads would wait for a single
+    /// one.
     latencies: Vec<Mutex<Histogram<u64>>>,
 }
 
@@ -58,7 +59,7 @@ impl Meter {
         })
     }
 
-    /// Something is over.
+    /// Counts a message or call that has ended.
     pub(super) fn count(&self) {
         self.add(Instant::now());
     }
@@ -72,14 +73,14 @@ impl Meter {
         measured
     }
 
-    /// Something is over that began, or was to begin, at this time. `connection` is the number of
-    /// the connection that it used.
+    /// Counts a message or call that began, or was to begin, at the time `since`, and records its
+    /// latency. `connection` is the number of the connection that it used.
     pub(super) fn record(&self, since: Instant, connection: usize) {
         let now = Instant::now();
         if self.add(now) {
             let latency = now.saturating_duration_since(since).as_micros() as u64;
             let latencies = &self.latencies[connection % self.latencies.len()];
-            // It grows as it must.
+            // The histogram grows as needed, so recording does not fail.
             let _ = latencies.lock().record(latency);
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
     futures::pin_mut!(ended, measured);
     let cost = match block_on(future::select(ended, measured)) {
         Either::Left((ended, measured)) => {
-            // A stream that fails ends it early.
+            // A stream that fails ends the load early.
             ended?;
             block_on(measured)?
         }
@@ -118,7 +118,7 @@ pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
 fn start(client: &Client, stream: Stream) -> impl Future<Output = Result<(), Status>> {
     let (done, is_done) = oneshot::channel();
     client.spawn(async move {
-        // Whoever waits for it may have given up.
+        // The receiver is gone if the load has failed.
         let _ = done.send(stream.await);
     });
     is_done.map(|done| done.unwrap_or_else(|_| Err(Status::internal("a stream panicked"))))
@@ -129,7 +129,7 @@ fn no_process(e: io::Error) -> Failure {
     Failure::Call(Status::new(RpcStatusCode::NOT_FOUND, why))
 }
 
-/// Shows on a terminal how it goes, until then.
+/// Shows the progress on a terminal, until the end of the window.
 async fn progress(meter: &Meter, end: Instant) {
     let left = || end.saturating_duration_since(Instant::now());
     let bar = ProgressBar::new(left().as_millis() as u64);

@@ -1,33 +1,33 @@
-//! What the server's process costs, where it runs on this machine.
+//! What the server's process uses, if it runs on this machine.
 
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-/// A process, as Linux tells of it below `/proc`.
+/// A process of Linux, with this number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process(pub(super) u32);
 
 /// What a process has used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage {
-    /// Processor time of all its threads that live.
+    /// The processor time of all running threads.
     pub(super) cpu: Duration,
-    /// Resident memory now, in bytes.
+    /// The resident memory now, in bytes.
     pub(super) memory: u64,
-    /// The most there was.
+    /// The largest resident memory until now, in bytes.
     pub(super) peak_memory: u64,
 }
 
 impl Process {
     /// # Errors
     ///
-    /// When there is no such process, or no `/proc` that tells of it.
+    /// When there is no such process, or no `/proc`.
     pub(super) fn usage(self) -> io::Result<Usage> {
         let mut cpu = Duration::ZERO;
         for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
-            // The first of three numbers is the time on a processor, in nanoseconds. A thread may
-            // have ended since.
+            // The first of three numbers is the processor time in nanoseconds. The thread may have
+            // ended, then the text is empty.
             let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
             let nanoseconds = text.split(' ').next().and_then(|n| n.parse().ok());
             cpu += Duration::from_nanos(nanoseconds.unwrap_or(0));

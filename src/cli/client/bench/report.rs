@@ -16,20 +16,20 @@ pub(super) struct Report {
     work: Work,
     servers: String,
     connections: usize,
-    /// Messages or calls while it was measured.
+    /// How many messages or calls ended during the measurement.
     count: u64,
     latencies: Histogram<u64>,
     cost: Option<Cost>,
 }
 
-/// What the server's process has used at rest, and before and after the measurement.
+/// What the server's process had used at rest, before the measurement, and after it.
 pub(super) struct Cost {
     pub(super) at_rest: Usage,
     pub(super) before: Usage,
     pub(super) after: Usage,
 }
 
-/// The quantiles that are reported, and their names.
+/// The reported quantiles and their names.
 const QUANTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
 
 impl Report {
@@ -54,7 +54,7 @@ impl Report {
         self.count as f64 / self.work.load().duration.as_secs_f64()
     }
 
-    /// Processor time of the server for each message or call, in microseconds.
+    /// The server's processor time for each message or call, in microseconds.
     fn cpu_each(&self, cost: &Cost) -> f64 {
         let cpu = cost.after.cpu.saturating_sub(cost.before.cpu);
         cpu.as_secs_f64() * 1e6 / self.count as f64

@@ -21,41 +21,41 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
-/// What the streams of a load have in common.
+/// What all streams of a load share.
 pub(super) struct Bench {
-    /// Nobody else uses it.
+    /// A topic that only this load uses.
     pub(super) topic: Name,
     pub(super) size: usize,
     pub(super) rate: Option<NonZeroU32>,
     pub(super) publisher: Client,
     pub(super) clients: Vec<Client>,
     pub(super) meter: Arc<Meter>,
-    /// Messages say how long after this instant they were to be sent.
+    /// The time that the stamps of messages count from.
     pub(super) began: Instant,
-    /// Gets a word for each stream that is ready.
+    /// Receives an item from each stream that is ready.
     pub(super) ready: UnboundedSender<()>,
-    /// Opens when all streams are ready, with the time of the measurement.
+    /// Completes with the time of the measurement when all streams are ready.
     pub(super) gate: Shared<oneshot::Receiver<Window>>,
 }
 
 /// One of the streams of a load, from its beginning to its end.
 pub(super) type Stream = BoxFuture<'static, Result<(), Status>>;
 
-/// How many messages, and how many bytes, a topic gets that is read again and again. The retention
-/// of any server has room for them.
+/// How many messages and bytes are put into a topic that is read repeatedly. They fit the default
+/// retention of every server.
 const FILL_MESSAGES: usize = 50_000;
 const FILL_BYTES: usize = 32 * 1024 * 1024;
 
-/// How far the publisher may be ahead of its subscribers at full speed. Otherwise they would fall
-/// behind the topic's tail.
+/// How far the publisher may be ahead of its subscribers at full speed. Beyond that they could fall
+/// behind the retained tail of the topic.
 const AHEAD_MESSAGES: u64 = 10_000;
 const AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How long after the end a stream may take to end.
+/// How long a stream may run after the end of the measurement.
 const GRACE: Duration = Duration::from_secs(10);
 
 impl Bench {
-    /// Fills the topic, where the load wants that.
+    /// Fills the topic, if the load needs that.
     pub(super) async fn prepare(self: Arc<Self>, work: Work) -> Result<(), Status> {
         let count = match work {
             Work::Get(_) => (FILL_BYTES / self.size).clamp(1, FILL_MESSAGES),
@@ -136,7 +136,7 @@ impl Bench {
         let mut conversation = client.all_stream(sent, Some(&topic))?;
         let mut times = Box::pin(self.times(window));
         while let Some(at) = times.next().await {
-            // The conversation, which is polled next, holds the receiver.
+            // The conversation has the receiver and is polled next, so sending does not fail.
             let message = self.message(at);
             let _ = sender.unbounded_send(Ok::<_, Status>(message.clone()));
             let answer = conversation.try_next().await?.ok_or_else(ended)?;
@@ -148,7 +148,8 @@ impl Bench {
         Ok(())
     }
 
-    /// A subscriber: everything but the first message, which shows that it follows, is measured.
+    /// A subscriber. The first message shows that it follows the topic. All later messages are
+    /// measured.
     async fn follow(self: Arc<Self>, client: Client, n: usize) -> Result<(), Status> {
         let mut feed = self.feed(&client, true)?;
         feed.try_next().await?.ok_or_else(ended)?;
@@ -201,7 +202,8 @@ impl Bench {
         Ok(())
     }
 
-    /// The publisher of `idle`: one message, late enough that everyone has been idle for long.
+    /// The publisher of `idle`: one message near the end, after all subscribers have been idle for
+    /// long.
     async fn publish_late(self: Arc<Self>) -> Result<(), Status> {
         let window = self.ready().await?;
         until(window.begin + (window.end - window.begin).mul_f64(0.9)).await;
@@ -210,9 +212,9 @@ impl Bench {
         Ok(())
     }
 
-    /// Says that a stream is ready, and waits for the others.
+    /// Reports that a stream is ready, and waits for the others.
     async fn ready(&self) -> Result<Window, Status> {
-        // Whoever waits for it may have given up.
+        // The receiver is gone if another stream has failed.
         let _ = self.ready.unbounded_send(());
         self.gate.clone().await.map_err(|_| given_up())
     }
@@ -229,7 +231,7 @@ impl Bench {
         future::select(stream, late).await.factor_first().0
     }
 
-    /// When messages are to be sent: as the rate has it, or one after the other.
+    /// The times at which messages are to be sent: at the rate, or one after the other.
     fn times(&self, window: Window) -> impl futures::Stream<Item = Instant> + Send {
         let interval = self.rate.map(|rate| Duration::from_secs(1) / rate.get());
         let start = Instant::now();
@@ -262,7 +264,7 @@ impl Bench {
         topic(&format!("{}/{n}", self.topic))
     }
 
-    /// A message that says when it was to be sent.
+    /// A message with the stamp of the time at which it was to be sent.
     fn message(&self, at: Instant) -> StreamReqData {
         let nanoseconds = at.saturating_duration_since(self.began).as_nanos();
         let mut text = format!("{nanoseconds:0STAMP$x}");
@@ -270,7 +272,7 @@ impl Bench {
         request(text)
     }
 
-    /// When a message was to be sent.
+    /// The time at which a message was to be sent, from its stamp.
     fn sent(&self, data: &str) -> Result<Instant, Status> {
         let stamp = data.get(..STAMP);
         let nanoseconds = stamp.and_then(|stamp| u64::from_str_radix(stamp, 16).ok());
@@ -283,7 +285,7 @@ fn until(time: Instant) -> Delay {
     Delay::new(time.saturating_duration_since(Instant::now()))
 }
 
-/// PutStream on a topic; the answer.
+/// PutStream on a topic. Returns the answer.
 async fn put<S>(client: &Client, topic: Name, messages: S) -> Result<String, Status>
 where
     S: TryStream<Ok = StreamReqData, Error = Status>,
