@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures the server beside the same hub on Go, tonic and C++, under the same load.
-# Builds all of them first. What follows goes to the measurement: --help shows it.
-# The whole takes about 40 minutes on two cores. This is about topics in memory; those on disk are
-# measured beside them by: cargo bench --bench durable -- --help
+# Measures the server, and the same hub on Go, tonic and C++, under the same load. Builds all of
+# them first. Arguments are passed to the measurement, and --help lists them. The whole run takes
+# about 40 minutes on two cores. The topics are in memory. For topics on disk, see:
+#   cargo bench --bench durable -- --help
 source "$(dirname "$0")/lib.sh"
 
 need_rust
@@ -20,7 +20,7 @@ mkdir -p "$peers"
 (cd "$here/tonic" && CARGO_TARGET_DIR=$peers/tonic cargo build --release --locked --quiet)
 make --silent -C "$here/cpp" BUILD="$peers/cpp"
 
-# 10,000 connections are as many files, for each of the two.
+# 10,000 connections need as many files in the client and in the server.
 ulimit -n "$(ulimit -H -n)"
 say "Measuring"
 exec cargo bench --locked --bench peers -- \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills a server with topics on disk so many times, with everyone at work (tests/it/crash/): fails
-# when anything that was acknowledged or seen is lost, changed or doubled.
+# Kills a server with topics on disk a number of times while clients publish and subscribe
+# (tests/it/disk/crash/). Fails when a message that was acknowledged or seen is lost, changed or doubled.
 #
 #   scripts/crash.sh 200
 source "$(dirname "$0")/lib.sh"
@@ -9,5 +9,5 @@ source "$(dirname "$0")/lib.sh"
 need_rust
 build
 say "Killing a server $1 times"
-GREETER_TEST_CRASHES=$1 cargo test --release --locked --test it -- \
-  --exact crash::a_server_that_is_killed_loses_nothing_and_takes_nothing_back --nocapture
+export GREETER_TEST_CRASHES=$1
+run_test disk::crash::a_server_that_is_killed_loses_nothing_and_takes_nothing_back

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Regenerates everything that is made from proto/: src/generated/ (Rust) and
-# tests/interop/go/new_stream/proto/ (Go, for the interop tests).
+# Regenerates everything that is made from proto files: src/generated/ and
+# crates/grpcio-serve/src/generated/ (Rust), and tests/interop/go/new_stream/proto/ (Go, for the
+# interop tests).
 #
 #   scripts/gen.sh           write the files
 #   scripts/gen.sh --check   write nothing; fail where a checked-in file differs
@@ -23,7 +24,7 @@ esac
 have cargo || die "Rust is missing; install it from https://rustup.rs"
 need_go
 
-# protoc comes as a crate: cargo fetches and verifies it for every platform alike.
+# protoc comes as a crate, which cargo fetches and verifies on every platform.
 protoc_program() {
   local root="$TOOLS/protoc-$PROTOC_CRATE" platform
   case "$(uname -s)-$(uname -m)" in
@@ -50,7 +51,7 @@ protoc_program() {
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mkdir -p "$out/rust" "$out/go"
+mkdir -p "$out/greeter" "$out/standard" "$out/go"
 
 protoc=$(protoc_program)
 gen_rs=$(rust_tool protobuf-codegen $PROTOC_GEN_RS protoc-gen-rs)
@@ -58,66 +59,78 @@ gen_grpc=$(rust_tool grpcio-compiler $GRPC_RUST_PLUGIN grpc_rust_plugin)
 gen_go=$(go_tool google.golang.org/protobuf/cmd/protoc-gen-go $PROTOC_GEN_GO)
 gen_go_grpc=$(go_tool google.golang.org/grpc/cmd/protoc-gen-go-grpc $PROTOC_GEN_GO_GRPC)
 
-"$protoc" --proto_path=proto \
-  --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/rust" \
-  --plugin=protoc-gen-grpc="$gen_grpc" --grpc_out="$out/rust" \
+# Generates the messages of a proto file. Arguments: the import folder, the file, the output folder.
+messages() {
+  "$protoc" --proto_path="$1" --proto_path="$(dirname "$protoc")/../include" \
+    --plugin=protoc-gen-rs="$gen_rs" --rs_out="$3" "$1/$2"
+}
+
+# Prints the head of a mod.rs. Argument: the description of its modules.
+head() {
+  cat <<RS
+//! Made by \`scripts/gen.sh\` from \`proto/\`; never edited by hand.
+//!
+$1
+#![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
+#![allow(unreachable_pub, clippy::all, clippy::panic, clippy::unwrap_used)]
+
+RS
+}
+
+# Prints the modules of a mod.rs, one for each file of the folder.
+modules() {
+  local file
+  for file in "$1"/*.rs; do
+    file=$(basename "$file" .rs)
+    [ "$file" = mod ] || printf '#[rustfmt::skip]\npub mod %s;\n' "$file"
+  done
+}
+
+# The contract: messages, and the binding's own client and service trait.
+messages proto greeter.proto "$out/greeter"
+"$protoc" --proto_path=proto --plugin=protoc-gen-grpc="$gen_grpc" --grpc_out="$out/greeter" \
   proto/greeter.proto
-"$protoc" --proto_path=proto --proto_path="$(dirname "$protoc")/../include" \
-  --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/rust" \
-  proto/rich_status.proto
-# Of the standard services the messages, each file called after its package.
+messages proto rich_status.proto "$out/greeter"
+{
+  head "//! [\`greeter\`] holds the messages, [\`greeter_grpc\`] the plain client and service
+//! trait of the binding, [\`rich_status\`] what a status may carry."
+  modules "$out/greeter"
+} >"$out/greeter/mod.rs"
+
+# The messages of the standard services, each file called after its package.
 for package in channelz/v1 health/v1 reflection/v1 reflection/v1alpha; do
   service=$(dirname "$package")
   mkdir -p "$out/$package"
-  "$protoc" --proto_path=proto --proto_path="$(dirname "$protoc")/../include" \
-    --plugin=protoc-gen-rs="$gen_rs" --rs_out="$out/$package" \
-    "proto/grpc/$package/$service.proto"
-  mv "$out/$package/$service.rs" "$out/rust/grpc_${package/\//_}.rs"
+  messages crates/grpcio-serve/proto "grpc/$package/$service.proto" "$out/$package"
+  mv "$out/$package/$service.rs" "$out/standard/grpc_${package/\//_}.rs"
 done
+{
+  head "//! The messages of the standard services, a module for each proto package."
+  modules "$out/standard"
+} >"$out/standard/mod.rs"
+
 "$protoc" --proto_path=proto \
   --plugin=protoc-gen-go="$gen_go" --go_out="$out/go" \
   --plugin=protoc-gen-go-grpc="$gen_go_grpc" \
   --go-grpc_out="$out/go" --go-grpc_opt=require_unimplemented_servers=false \
   proto/greeter.proto
 
-cat >"$out/rust/mod.rs" <<'RS'
-//! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
-//!
-//! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
-//! trait of the binding, [`rich_status`] what a status may carry. The others hold the messages of
-//! the standard services, a module for each proto package.
-#![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
-#![allow(unreachable_pub, clippy::all, clippy::panic, clippy::unwrap_used)]
+# The generated code allows unsafe code, which it does not use and the crates forbid.
+sed -i.orig '/allow(unsafe_code)/d' "$out"/greeter/*.rs "$out"/standard/*.rs
+rm "$out"/greeter/*.orig "$out"/standard/*.orig
 
-#[rustfmt::skip]
-pub mod greeter;
-#[rustfmt::skip]
-pub mod greeter_grpc;
-#[rustfmt::skip]
-pub mod grpc_channelz_v1;
-#[rustfmt::skip]
-pub mod grpc_health_v1;
-#[rustfmt::skip]
-pub mod grpc_reflection_v1;
-#[rustfmt::skip]
-pub mod grpc_reflection_v1alpha;
-#[rustfmt::skip]
-pub mod rich_status;
-RS
-
-# The plugins ask for leave to use unsafe code, which the crate forbids and they do not use.
-sed -i.orig '/allow(unsafe_code)/d' "$out"/rust/*.rs
-rm "$out"/rust/*.orig
-
-compare() { diff -r -u "$1" "$2" || die "$1 is not what proto/ generates; run scripts/gen.sh"; }
-if [ "${1-}" = --check ]; then
-  compare src/generated "$out/rust"
-  compare tests/interop/go/new_stream/proto "$out/go"
-  echo "generated sources are up to date"
-else
-  rm -rf src/generated tests/interop/go/new_stream/proto
-  mkdir -p src tests/interop/go/new_stream
-  cp -r "$out/rust" src/generated
-  cp -r "$out/go" tests/interop/go/new_stream/proto
-  echo "wrote src/generated and tests/interop/go/new_stream/proto"
-fi
+# The generated folders, and the folders where they are checked in.
+made=("$out/greeter" "$out/standard" "$out/go")
+kept=(src/generated crates/grpcio-serve/src/generated tests/interop/go/new_stream/proto)
+for n in "${!made[@]}"; do
+  if [ "${1-}" = --check ]; then
+    diff -r -u "${kept[n]}" "${made[n]}" ||
+      die "${kept[n]} is not what the proto files generate; run scripts/gen.sh"
+  else
+    rm -rf "${kept[n]}"
+    mkdir -p "$(dirname "${kept[n]}")"
+    cp -r "${made[n]}" "${kept[n]}"
+    echo "wrote ${kept[n]}"
+  fi
+done
+[ "${1-}" != --check ] || echo "generated sources are up to date"

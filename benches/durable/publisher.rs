@@ -1,5 +1,5 @@
-//! Publishers that cost little: they write HTTP/2 themselves, and keep to flow control as any client
-//! does. What they are told must be what they sent.
+//! Publishers that cost little. They write HTTP/2 themselves and keep to flow control as any client
+//! does. Their receipts must count what they have sent.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,25 +8,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use greeter_stream::generated::greeter::StreamResData;
+use greeter_stream::protocol::PUT_STREAM;
 use protobuf::Message;
+use testkit::http2::{flag, frame, Connection, WINDOW};
+use testkit::numbered::Numbered;
 
-use super::http2::{flag, frame, Connection, WINDOW};
-use super::numbered::Numbered;
 use super::{PATIENCE, TEXT_BYTES};
 
-/// Publishers share so many connections at most.
+/// How many connections the publishers share at most.
 const CONNECTIONS: usize = 10;
 
 /// The setting that says how much a call may be sent at first (RFC 9113, section 6.5.2).
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// What comes before a message of gRPC: whether it is compressed, and its length.
+/// How many bytes come before a message of gRPC: the compression flag and the length.
 const PREFIX_BYTES: usize = 5;
 
-/// What publishers did together.
+/// What the publishers did together.
 pub struct Published {
     pub messages: u64,
-    /// Until each had its receipt.
+    /// How long it took until each had its receipt.
     pub took: Duration,
 }
 
@@ -36,8 +37,8 @@ impl Published {
     }
 }
 
-/// A publisher for each of these topics, which may be the same, all at the same time; each says so
-/// many messages.
+/// Runs a publisher for each of these topics at the same time. The topics may be the same. Each
+/// publisher sends `messages_each` messages.
 pub fn publish(address: &str, topics: &[String], messages_each: u64) -> io::Result<Published> {
     let address = address.parse().map_err(io::Error::other)?;
     let connections = topics.len().min(CONNECTIONS);
@@ -78,33 +79,33 @@ pub fn publish(address: &str, topics: &[String], messages_each: u64) -> io::Resu
 struct Publishers {
     connection: Connection,
     calls: Vec<Call>,
-    /// The server takes so many bytes, of all calls together, and of a call at first.
+    /// How many bytes the server takes now of all calls together, and of a new call.
     window: i64,
     initial: i64,
 }
 
 struct Call {
-    /// The message to be sent, how many of its bytes are, and its number at first.
+    /// The next message, how many of its bytes have been sent, and the number of the first message.
     next: Numbered,
     begun: usize,
     first: u64,
-    /// The server takes so many bytes.
+    /// How many bytes the server takes now.
     window: i64,
-    /// Whether everything is said.
+    /// Whether everything has been sent.
     half_closed: bool,
     answer: Vec<u8>,
-    /// The headers that came last.
+    /// The headers that have come last.
     trailer: Vec<u8>,
     ended: bool,
 }
 
 impl Publishers {
-    /// Connects, and begins the calls: each a number and a topic.
+    /// Connects and begins a call for each number and topic.
     fn open(address: SocketAddr, topics: &[(usize, String)]) -> io::Result<Self> {
         let mut connection = Connection::open(address)?;
         connection.limit(PATIENCE)?;
         for (n, (_, topic)) in topics.iter().enumerate() {
-            connection.headers(stream(n), "/Greeter/PutStream", &[("topic", topic)]);
+            connection.headers(stream(n), PUT_STREAM, &[("topic", topic)]);
         }
         let window = i64::from(WINDOW);
         let mut publishers = Self {
@@ -120,7 +121,7 @@ impl Publishers {
         Ok(publishers)
     }
 
-    /// Says everything, and waits for the receipts; how many messages were accepted.
+    /// Sends everything and waits for the receipts; how many messages were accepted.
     fn publish(mut self, messages_each: u64) -> io::Result<u64> {
         let mut payload = Vec::with_capacity(frame::MAX_BYTES);
         while !self.calls.iter().all(|call| call.ended) {
@@ -128,15 +129,17 @@ impl Publishers {
             for n in 0..self.calls.len() {
                 said |= self.say(n, messages_each, &mut payload);
             }
-            match said {
-                true => self.connection.send()?,
-                false => drop(self.hear()?),
+            if said {
+                self.connection.send()?;
+            } else {
+                self.hear()?;
             }
         }
         self.calls.iter().map(Call::accepted).sum()
     }
 
-    /// Writes a frame of messages, or of a part of one, as long as the windows let it; whether it did.
+    /// Writes a frame with as many messages, or bytes of one, as the windows allow; whether there was
+    /// anything to write.
     fn say(&mut self, n: usize, messages: u64, payload: &mut Vec<u8>) -> bool {
         let call = &mut self.calls[n];
         let window = self.window.min(call.window);
@@ -166,7 +169,7 @@ impl Publishers {
         true
     }
 
-    /// Waits for a frame and heeds it; its kind.
+    /// Reads a frame and does what it asks for; its kind.
     fn hear(&mut self) -> io::Result<u8> {
         let heard = self.connection.read()?;
         let (kind, flags, payload) = (heard.kind, heard.flags, heard.payload.to_vec());
@@ -200,7 +203,7 @@ impl Publishers {
         Ok(kind)
     }
 
-    /// Heeds the server's settings, of which one is of interest.
+    /// Applies the one of the server's settings that matters here.
     fn set(&mut self, settings: &[u8]) {
         for setting in settings.chunks_exact(6) {
             if setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes() {
@@ -216,7 +219,7 @@ impl Publishers {
 
 impl Call {
     fn new(publisher: u64, window: i64) -> Self {
-        // Far enough apart, and odd: their texts are not the same.
+        // The first numbers of publishers are far apart, so that their texts differ.
         let first = publisher * 1_000_000_007;
         Self {
             next: Numbered::new(first, TEXT_BYTES),
@@ -234,7 +237,7 @@ impl Call {
         self.next.number - self.first
     }
 
-    /// How many messages the receipt tells of: those that were sent, or it is an error.
+    /// How many messages the receipt counts. It is an error when that is not what was sent.
     fn accepted(&self) -> io::Result<u64> {
         let receipt = self.answer.get(PREFIX_BYTES..);
         let receipt = receipt.and_then(|receipt| StreamResData::parse_from_bytes(receipt).ok());
@@ -258,7 +261,7 @@ fn stream(call: usize) -> u32 {
     call as u32 * 2 + 1
 }
 
-/// The four bytes at the beginning.
+/// The first four bytes as a number.
 fn number(payload: &[u8]) -> u32 {
     payload
         .iter()

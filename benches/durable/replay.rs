@@ -1,14 +1,15 @@
-//! Reading a topic from its earliest message on.
+//! Reading a topic from its earliest message.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use std::{fs, thread};
 
-use super::process::Process;
+use testkit::server::Server;
+use testkit::usage::Usage;
+
 use super::publisher::publish;
-use super::server::Server;
-use super::store::{Site, Store};
+use super::store::{stop, Site, Store};
 use super::subscriber::Replay;
 use super::{table, Args};
 
@@ -20,9 +21,9 @@ fn messages(args: &Args) -> u64 {
     (MESSAGES * args.scale).ceil() as u64
 }
 
-/// Prints how fast one subscriber reads the whole topic, once the server has started anew: nothing
-/// that it has cached is left. What the operating system has cached stays. In memory the topic is
-/// published again instead.
+/// Prints how fast one subscriber reads the whole topic after the server was restarted, so that the
+/// server has nothing cached. The cache of the operating system stays. A topic in memory does not
+/// survive a restart, and is read by the server that has it.
 pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
     let messages = messages(args);
     let mut rates = vec![Vec::new(); args.stores.len()];
@@ -30,16 +31,16 @@ pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
     for _ in 0..args.runs {
         for (s, store) in args.stores.iter().enumerate() {
             let server = restarted(site, store, fill(site, store, messages)?)?;
-            let process = Process(server.id());
+            let process = server.process.id();
             // The peak begins anew (proc_pid_clear_refs(5)).
-            fs::write(format!("/proc/{}/clear_refs", server.id()), "5")?;
-            let before = process.usage()?.memory;
+            fs::write(format!("/proc/{process}/clear_refs"), "5")?;
+            let before = Usage::of(process)?.memory;
             let began = Instant::now();
             let mut replay = Replay::start(&server.address, TOPIC, messages)?;
             while replay.read()? < messages {}
             replay.end()?;
             rates[s].push(messages as f64 / began.elapsed().as_secs_f64());
-            let grown = process.usage()?.peak_memory.saturating_sub(before);
+            let grown = Usage::of(process)?.peak_memory.saturating_sub(before);
             memory[s].push(grown as f64 / f64::from(1 << 20));
         }
     }
@@ -50,8 +51,8 @@ pub fn cold(site: &Site, args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints what becomes of publishers at full speed while one subscriber reads the same topic from its
-/// earliest message on, again and again.
+/// Prints how fast publishers are while one subscriber reads the same topic from its earliest message,
+/// again and again.
 pub fn beside(site: &Site, args: &Args) -> io::Result<()> {
     let messages = messages(args);
     let topics = vec![TOPIC.to_owned(); PUBLISHERS];
@@ -71,7 +72,7 @@ pub fn beside(site: &Site, args: &Args) -> io::Result<()> {
                 (published, replay.join().expect("a subscriber panicked"))
             });
             let after = publish(server, &topics, each)?.rate();
-            // A server whose topic grows may become slower or faster anyway.
+            // The speed may also change because the topic has grown.
             let without = f64::midpoint(before, after);
             let with = published?.rate();
             alone[s].push(without);
@@ -91,7 +92,7 @@ pub fn beside(site: &Site, args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads so many messages again and again; how many a second.
+/// Reads the first `messages` messages again and again until `stop` is set; how many a second.
 fn replay(address: &str, messages: u64, stop: &AtomicBool) -> io::Result<f64> {
     let began = Instant::now();
     let mut read = 0;
@@ -106,19 +107,19 @@ fn replay(address: &str, messages: u64, stop: &AtomicBool) -> io::Result<f64> {
     Ok(read as f64 / began.elapsed().as_secs_f64())
 }
 
-/// A server with so many messages in the topic.
+/// Starts a server and publishes `messages` messages to the topic.
 fn fill(site: &Site, store: &Store, messages: u64) -> io::Result<Server> {
     let server = site.start_empty(store)?;
     publish(&server.address, &[TOPIC.to_owned()], messages)?;
     Ok(server)
 }
 
-/// Another server with the same topics, where they outlive it.
+/// Restarts the server, unless its topics are in memory.
 fn restarted(site: &Site, store: &Store, server: Server) -> io::Result<Server> {
     match store {
         Store::Memory => Ok(server),
         Store::Disk(_) => {
-            server.stop()?;
+            stop(server)?;
             site.start(store)
         }
     }

@@ -4,20 +4,20 @@ use std::io;
 use std::time::Instant;
 
 use super::publisher::publish;
-use super::store::{Site, Store};
+use super::store::{stop, Site, Store};
 use super::{table, Args};
 
 const TOPICS: f64 = 1e3;
 
-/// Each topic is filled by so many uploads, one after the other, of so many messages: what is under
-/// way in all topics together is less than a server has memory for.
+/// How many uploads, one after the other, fill each topic, and how many messages each has. An upload to
+/// all topics together must fit into the memory that a server has for messages on their way.
 const UPLOADS: usize = 10;
 const MESSAGES_EACH: u64 = 1_000;
 
-/// What is published to each topic between two starts.
+/// How many messages are published to each topic between two starts.
 const MESSAGES_MORE: u64 = 100;
 
-/// Prints how long a server takes from its start until it listens, for the first store on disk.
+/// Prints how long a server takes until it listens, with the first of the stores that is on disk.
 pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
     let is_on_disk = |store: &&Store| **store != Store::Memory;
     let Some(store) = args.stores.iter().find(is_on_disk) else {
@@ -34,14 +34,14 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
     }
     let fill_rate = filled as f64 / began.elapsed().as_secs_f64();
     let after_fill = site.disk_bytes()? as f64 / filled as f64;
-    // It is killed.
+    // Dropping a server kills it.
     drop(server);
     let (after_kill, mut server) = timed(|| site.start(store))?;
 
     let mut stops = Vec::new();
     let mut clean = Vec::new();
     for _ in 0..args.runs {
-        stops.push(timed(|| server.stop())?.0);
+        stops.push(timed(|| stop(server))?.0);
         let (took, started) = timed(|| site.start(store))?;
         clean.push(took);
         server = started;
@@ -56,7 +56,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
         killed.push(took);
         server = started;
     }
-    server.stop()?;
+    stop(server)?;
     let published = filled + args.runs as u64 * MESSAGES_MORE * topics.len() as u64;
     let kept = site.messages()?;
     if kept != published {
@@ -85,7 +85,7 @@ pub fn measure(site: &Site, args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-/// What something gave, and how many milliseconds it took.
+/// How many milliseconds some work took, and its result.
 fn timed<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<(f64, T)> {
     let began = Instant::now();
     let done = work()?;

@@ -1,4 +1,4 @@
-//! Where the topics are: in memory or on disk, and what they take there.
+//! Where topics are kept: in memory, or in a folder on disk.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,12 +11,13 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::server::Server;
 
-use super::server::Server;
+use super::PATIENCE;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_greeter-server");
 
-/// So that nothing is dropped or refused.
+/// The flags of a server that drops and refuses nothing.
 const KEEP_ALL: [&str; 6] = [
     "--retention-messages",
     "1000000000000",
@@ -54,17 +55,17 @@ impl fmt::Display for Store {
     }
 }
 
-/// The folder of all that is measured. It is removed when this is dropped.
+/// The folder on disk. It is removed when this is dropped.
 pub struct Site {
     folder: PathBuf,
 }
 
 impl Site {
-    /// A folder in this one, which is made where there is none.
+    /// Makes a folder in `parent`, which is made as well where it does not exist.
     pub fn new(parent: &Path) -> io::Result<Self> {
         let folder = parent.join("durable-bench");
         let site = Self { folder };
-        // What a run left that was killed.
+        // A run that was killed may have left something.
         site.clear()?;
         fs::create_dir_all(&site.folder)?;
         Ok(site)
@@ -82,33 +83,30 @@ impl Site {
         }
     }
 
-    /// A server without topics.
+    /// Starts a server without topics.
     pub fn start_empty(&self, store: &Store) -> io::Result<Server> {
         self.clear()?;
         self.start(store)
     }
 
-    /// A server with the topics that are there.
+    /// Starts a server with the topics that are on disk.
     pub fn start(&self, store: &Store) -> io::Result<Server> {
-        let mut flags: Vec<_> = KEEP_ALL.map(str::to_owned).into();
+        let mut server = Command::new(PROGRAM);
+        server.args(["--listen", "127.0.0.1:0"]).args(KEEP_ALL);
         if let Store::Disk(sync) = store {
-            let folder = self.folder.display().to_string();
-            flags.extend([
-                "--data".to_owned(),
-                folder,
-                "--sync".to_owned(),
-                sync.clone(),
-            ]);
+            server.arg("--data").arg(&self.folder);
+            server.args(["--sync", sync]);
         }
-        Server::start(Path::new(PROGRAM), &flags, Stdio::inherit())
+        server.env("RUST_LOG", "off");
+        Server::start(&mut server, PATIENCE).map_err(io::Error::other)
     }
 
-    /// The bytes that the disk has given to the topics, as `du` counts them.
+    /// How many bytes the topics take on disk, as `du` counts them.
     pub fn disk_bytes(&self) -> io::Result<u64> {
         allocated(&self.folder)
     }
 
-    /// How many messages the topics have, as the server's own tool says while no server runs.
+    /// How many messages the topics have, as `greeter-server topics` says while no server runs.
     pub fn messages(&self) -> io::Result<u64> {
         let mut tool = Command::new(PROGRAM);
         tool.args(["topics", "--json", "--data"]).arg(&self.folder);
@@ -122,7 +120,7 @@ impl Site {
         Ok(messages)
     }
 
-    /// How long it takes until something small is on the disk: the median.
+    /// How long it takes to append 4 KiB to a file and sync it: the median.
     pub fn sync_time(&self) -> io::Result<Duration> {
         let path = self.folder.join("sync");
         let mut file = fs::File::create(&path)?;
@@ -147,7 +145,7 @@ impl Site {
             let (device, at, kind) = (fields.next()?, fields.next()?, fields.next()?);
             folder.starts_with(at).then_some((at.len(), kind, device))
         });
-        // The last of those at the same place hides the others.
+        // The last mount at a place hides the others.
         let innermost = mounted.max_by_key(|(length, ..)| *length);
         Ok(match innermost {
             Some((_, kind @ ("tmpfs" | "ramfs"), _)) => format!("{kind}: in memory, not on a disk"),
@@ -165,12 +163,22 @@ impl Drop for Site {
     }
 }
 
+/// Lets a server end in order.
+pub fn stop(mut server: Server) -> io::Result<()> {
+    let ended = server.stop(PATIENCE);
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the server stopped with {ended}")))
+    }
+}
+
 fn allocated(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = match entry.metadata() {
-            // The server removes files as it likes.
+            // The server may have removed the file meanwhile.
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             metadata => metadata?,
         };

@@ -1,36 +1,37 @@
-//! Subscribers that cost little, check that every message arrives in order, and keep to flow
+//! Subscribers that cost little. They check that every message arrives in order, and keep to flow
 //! control as any client does.
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use greeter_stream::protocol::{ALL_STREAM, GET_STREAM};
 use grpcio::RpcStatusCode;
 use hdrhistogram::Histogram;
+use testkit::http2::{Connection, Event, WINDOW};
+use testkit::numbered::{Numbered, Seen};
 
-use super::http2::{Connection, Event, WINDOW};
-use super::numbered::{Numbered, Seen};
 use super::{PATIENCE, TEXT_BYTES};
 
-/// A call may be sent so much before it is given more.
+/// How many bytes the server may send on a call before it is given more.
 const READ_AHEAD: u32 = 1024 * 1024;
 
-/// A subscriber that reads a topic from its earliest message on, on a connection of its own.
+/// A subscriber that reads a topic from its earliest message, on a connection of its own.
 pub struct Replay {
     connection: Connection,
     seen: Seen,
-    /// Of the messages that are of interest.
+    /// How many bytes of the messages have not arrived.
     bytes_left: usize,
-    /// Read since the window was opened last.
+    /// How many bytes have arrived since the server was given more.
     bytes: u32,
 }
 
 impl Replay {
-    /// Reads so many messages, which were the first publisher's of
-    /// [`publish`](super::publisher::publish) and the topic's first.
+    /// Begins to read the first `messages` messages of the topic, which must be those of the first
+    /// publisher of [`publish`](super::publisher::publish).
     pub fn start(address: &str, topic: &str, messages: u64) -> io::Result<Self> {
         let mut connection = open(address)?;
         let metadata = [("topic", topic), ("from", "earliest"), ("follow", "false")];
-        connection.call(0, &metadata);
+        connection.call(0, GET_STREAM, &metadata);
         connection.consumed(0, READ_AHEAD - WINDOW);
         let first = Numbered::new(0, TEXT_BYTES);
         Ok(Self {
@@ -43,7 +44,7 @@ impl Replay {
 
     /// Reads on; how many messages have been seen.
     pub fn read(&mut self) -> io::Result<u64> {
-        if let Event::Data(_, data) = self.connection.next()? {
+        if let Event::Data(_, data) = self.connection.event()? {
             let wanted = data.len().min(self.bytes_left);
             self.seen.take(&data[..wanted])?;
             self.bytes_left -= wanted;
@@ -66,11 +67,11 @@ impl Replay {
     }
 }
 
-/// A conversation of one, who says the next message once the last has come back; how long each
+/// Sends messages to a topic with AllStream, each once the one before has come back; how long each
 /// took, in microseconds.
 pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Histogram<u64>> {
     let mut connection = open(address)?;
-    connection.headers(1, "/Greeter/AllStream", &[("topic", topic)]);
+    connection.headers(1, ALL_STREAM, &[("topic", topic)]);
     let mut said = Numbered::new(0, TEXT_BYTES);
     let mut seen = Seen::new(said.clone());
     let mut latencies = Histogram::new(3).map_err(io::Error::other)?;
@@ -81,7 +82,7 @@ pub fn converse(address: &str, topic: &str, duration: Duration) -> io::Result<Hi
         connection.write(0, 0, 1, message);
         said.advance();
         while seen.next() < said.number {
-            if let Event::Data(call, data) = connection.next()? {
+            if let Event::Data(call, data) = connection.event()? {
                 seen.take(data)?;
                 let bytes = data.len() as u32;
                 connection.consumed(call, bytes);

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::median::Median;
+use testkit::median::Median;
+
 use super::store::Store;
 
 pub fn row(cells: &[impl Display]) {
@@ -15,7 +16,8 @@ pub fn head(columns: &[impl Display]) {
     println!("|{}", "---|".repeat(columns.len()));
 }
 
-/// The head of a table with a column for each store, and one for how each compares with the first.
+/// Prints the head of a table with a column for each store, and a column for how each other store
+/// compares with the first.
 pub fn head_of_stores(title: &str, stores: &[Store]) {
     let mut columns = vec![title.to_owned()];
     columns.extend(stores.iter().map(ToString::to_string));
@@ -24,7 +26,7 @@ pub fn head_of_stores(title: &str, stores: &[Store]) {
     head(&columns);
 }
 
-/// A row of such a table, from what the runs of each store gave.
+/// Prints a row of such a table from the results of the runs of each store.
 pub fn row_of_stores(title: &str, runs: Vec<Vec<f64>>) {
     let medians: Vec<_> = runs.into_iter().map(median).collect();
     let ratio = |other: &Median| format!("{:.2}", other.median / medians[0].median);
@@ -33,7 +35,7 @@ pub fn row_of_stores(title: &str, runs: Vec<Vec<f64>>) {
     row(&cells);
 }
 
-/// The same without how they compare, where the first may be nothing.
+/// The same without the comparison, for figures that may be zero.
 pub fn row_without_ratios(title: &str, runs: Vec<Vec<f64>>) {
     let medians: Vec<_> = runs.into_iter().map(median).collect();
     row(&cells(title, &medians));

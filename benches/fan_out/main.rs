@@ -2,26 +2,13 @@
 //!
 //!     cargo bench --bench fan_out -- --help
 //!
-//! Each hub runs in a process of its own, several rounds of each by turns; the table shows medians.
-//! The subscribers are as cheap as they can be, because they share the machine with the hub.
+//! Each hub runs in a process of its own, and every round measures each hub in turn. The table shows
+//! medians. The subscribers cost as little as possible, because they share the machine with the hub.
 #![allow(missing_docs, unreachable_pub)]
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-// Shared with the tests.
-#[allow(dead_code)]
-#[path = "../../tests/it/support/http2.rs"]
-mod http2;
-#[path = "../support/median.rs"]
-mod median;
 mod naive;
-#[allow(dead_code)]
-#[path = "../support/numbered.rs"]
-mod numbered;
-// Shared with `greeter-client bench`.
-#[allow(dead_code)]
-#[path = "../../src/client/command/bench/process.rs"]
-mod process;
 mod subscriber;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -34,14 +21,13 @@ use std::{env, thread};
 use clap::{Parser, ValueEnum};
 use futures::{channel::oneshot, stream};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
-use greeter_stream::server::{Config, Server};
-use greeter_stream::service::PUT_STREAM;
-use greeter_stream::stream::{client, Queues, Status};
+use greeter_stream::protocol::PUT_STREAM;
+use greeter_stream::server::{self, Config};
 use grpcio::{CallOption, ChannelBuilder, MetadataBuilder};
-
-use median::Median;
-use numbered::DIGITS;
-use process::{Process, Usage};
+use grpcio_streams::{client, Queues, Status};
+use testkit::median::Median;
+use testkit::numbered::DIGITS;
+use testkit::usage::Usage;
 
 /// The name of the topic.
 const TOPIC: &str = "fan-out";
@@ -128,7 +114,7 @@ fn round(hub: Hub, args: &Args) -> Round {
     let (subscribers, connections) = (args.subscribers.get(), args.connections.get());
     let messages = args.messages.get();
     let server = Served::start(hub);
-    // Everyone has seen message 0 before the others are published.
+    // Every subscriber sees message 0 before the others are published.
     publish(server.address, 0..1);
     let started = subscriber::Started::new(subscribers);
     let readers: Vec<_> = (0..connections)
@@ -154,7 +140,7 @@ fn round(hub: Hub, args: &Args) -> Round {
     }
 }
 
-/// Publishes messages as [`numbered::Numbered`] has them.
+/// Publishes messages as [`testkit::numbered::Numbered`] has them.
 fn publish(address: SocketAddr, numbers: std::ops::Range<u64>) {
     let queues = Queues::start("publisher", 1);
     let channel = ChannelBuilder::new(queues.env()).connect(&address.to_string());
@@ -200,8 +186,7 @@ impl Served {
     }
 
     fn usage(&self) -> Usage {
-        let usage = Process(self.process.id()).usage();
-        usage.expect("the server runs")
+        Usage::of(self.process.id()).expect("the server runs")
     }
 }
 
@@ -224,18 +209,16 @@ fn serve(hub: Hub) {
     };
     match hub {
         Hub::Ours => {
-            let config = Config {
-                listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-                ..Config::default()
-            };
-            let server = Server::start(&config).expect("the server starts");
+            let mut config = Config::default();
+            config.serve.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+            let server = server::start(&config).expect("the server starts");
             say(server.addresses()[0]);
             thread::spawn(until_the_end);
             server.run_until(async {
                 let _ = stopped.await;
             });
         }
-        Hub::Naive => naive::serve(Config::default().threads, say, until_the_end),
+        Hub::Naive => naive::serve(Config::default().serve.threads, say, until_the_end),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The hub that one writes first: the publisher wakes the subscribers, and each is a `send_all`.
+//! A naive hub: the publisher wakes the subscribers, and each subscriber is a `send_all`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use futures::executor::block_on;
 use futures::{stream, FutureExt, SinkExt, TryFutureExt, TryStreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use greeter_stream::generated::greeter_grpc::{create_greeter, Greeter};
-use greeter_stream::stream::Queues;
 use grpcio::{
     ClientStreamingSink, DuplexSink, RequestStream, RpcContext, ServerBuilder, ServerCredentials,
     ServerStreamingSink, WriteFlags,
 };
+use grpcio_streams::Queues;
+use parking_lot::Mutex;
 
 #[derive(Clone, Default)]
 struct Naive(Arc<Mutex<Topic>>);
@@ -33,7 +34,7 @@ impl Greeter for Naive {
     ) {
         let (topic, mut next) = (self.0.clone(), 0);
         let mut messages = stream::poll_fn(move |cx| {
-            let mut topic = topic.lock().expect("no panic");
+            let mut topic = topic.lock();
             let Some(data) = topic.messages.get(next) else {
                 topic.waiting.push(cx.waker().clone());
                 return Poll::Pending;
@@ -46,7 +47,7 @@ impl Greeter for Naive {
             Poll::Ready(Some(Ok((message, WriteFlags::default()))))
         });
         ctx.spawn(async move {
-            // It fails when the subscriber leaves.
+            // This fails when the subscriber leaves.
             let _ = sink.send_all(&mut messages).await;
         });
     }
@@ -61,7 +62,7 @@ impl Greeter for Naive {
         let publishing = async move {
             while let Some(request) = requests.try_next().await? {
                 let waiting = {
-                    let mut topic = topic.lock().expect("no panic");
+                    let mut topic = topic.lock();
                     topic.messages.push(request.data.into());
                     std::mem::take(&mut topic.waiting)
                 };
@@ -82,7 +83,7 @@ impl Greeter for Naive {
     }
 }
 
-/// Serves until `until` returns.
+/// Serves on a free port, which it gives to `say`, until `until` returns.
 pub fn serve(threads: usize, say: impl FnOnce(SocketAddr), until: impl FnOnce()) {
     let queues = Queues::start("naive", threads);
     let mut server = ServerBuilder::new(queues.env())

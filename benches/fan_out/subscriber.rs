@@ -1,15 +1,18 @@
-//! Subscribers that cost little, check that every message arrives in order, and keep to flow
+//! Subscribers that cost little. They check that every message arrives in order, and keep to flow
 //! control as any client does.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
-use super::http2::{Connection, Event, WINDOW};
-use super::numbered::{Numbered, Seen, DIGITS};
+use greeter_stream::protocol::GET_STREAM;
+use parking_lot::{Condvar, Mutex};
+use testkit::http2::{Connection, Event, WINDOW};
+use testkit::numbered::{Numbered, Seen, DIGITS};
+
 use super::TOPIC;
 
-/// Counts the subscribers that have not seen their first message, and will.
+/// Counts the subscribers that have not yet seen their first message.
 #[derive(Clone)]
 pub struct Started(Arc<(Mutex<usize>, Condvar)>);
 
@@ -20,13 +23,12 @@ impl Started {
 
     pub fn wait(&self) {
         let (missing, changed) = &*self.0;
-        let missing = missing.lock().expect("no panic");
-        let _none = changed.wait_while(missing, |missing| *missing > 0);
+        changed.wait_while(&mut missing.lock(), |missing| *missing > 0);
     }
 
     fn arrive(&self, subscribers: usize) {
         let (missing, changed) = &*self.0;
-        *missing.lock().expect("no panic") -= subscribers;
+        *missing.lock() -= subscribers;
         changed.notify_all();
     }
 }
@@ -42,7 +44,7 @@ pub fn subscribe(
         .map(|_| Seen::new(Numbered::new(0, DIGITS)))
         .collect();
     let read = read(address, &mut seen, messages, started);
-    // Nobody waits for those who fail.
+    // Subscribers that have failed are not waited for.
     started.arrive(seen.iter().filter(|seen| seen.next() == 0).count());
     read
 }
@@ -55,13 +57,13 @@ fn read(
 ) -> io::Result<()> {
     let mut connection = Connection::open(address)?;
     for call in 0..seen.len() {
-        connection.call(call, &[("topic", TOPIC), ("from", "earliest")]);
+        connection.call(call, GET_STREAM, &[("topic", TOPIC), ("from", "earliest")]);
     }
-    // Of each call, since its window was opened last.
+    // How many bytes have arrived on each call since the server was given more.
     let mut bytes = vec![0; seen.len()];
     let mut complete = 0;
     while complete < seen.len() {
-        let Event::Data(call, data) = connection.next()? else {
+        let Event::Data(call, data) = connection.event()? else {
             continue;
         };
         let (seen, bytes) = (&mut seen[call], &mut bytes[call]);

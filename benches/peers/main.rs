@@ -1,22 +1,14 @@
-//! The server beside the same hub on what a user would pick instead, under the same load.
+//! The server beside the same hub on other implementations of gRPC, under the same load.
 //!
 //!     scripts/bench.sh --help
 //!
-//! builds them all and calls this. Every kind of load is put on each server in turn, several
-//! rounds of it; the table shows medians, and how ours compares with each of the others.
+//! builds them all and runs this. Every round puts each load on each server in turn. The table shows
+//! medians, and how our server compares with each of the others.
 #![allow(missing_docs, unreachable_pub)]
 // A measurement that cannot go on says why and fails.
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[allow(dead_code)]
-#[path = "../../tests/it/support/certificates.rs"]
-mod certificates;
-#[path = "../support/median.rs"]
-mod median;
 mod plot;
-#[allow(dead_code)]
-#[path = "../support/server.rs"]
-mod server;
 mod table;
 
 use std::collections::BTreeMap;
@@ -27,9 +19,10 @@ use std::process::{Command, Stdio};
 
 use clap::Parser;
 use serde_json::Value;
-
-use certificates::{Certificate, Folder};
-use server::Server;
+use testkit::certificates::Certificate;
+use testkit::folder::Folder;
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
 /// Measures servers of the same contract in turn.
 #[derive(Parser)]
@@ -63,7 +56,7 @@ fn peer(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), path.into()))
 }
 
-/// What `greeter-client bench` is asked for, by the name that the table has for it.
+/// The loads: the name in the table, and the arguments of `greeter-client bench`.
 fn loads() -> Vec<(String, String)> {
     let mut loads = Vec::new();
     let mut add = |name: &str, args: String| loads.push((name.to_owned(), args));
@@ -122,7 +115,7 @@ impl Target {
         }
     }
 
-    /// This project's server, the peers, and this server in two other ways.
+    /// Our server, the peers, and our server with one queue and with TLS.
     fn all(peers: &[(String, PathBuf)], certificates: &Folder) -> Vec<Self> {
         let ca = Certificate::ca("ca");
         let (cert, key) = certificates.write_pair("server", &ca.sign_server("server"));
@@ -178,18 +171,20 @@ fn main() {
     println!("\nThe plots are in {}", report.display());
 }
 
-/// One load on a new process of one server.
+/// Puts one load on a new process of one server; the report.
 fn measure(target: &Target, flags: &str, args: &Args) -> Result<Value, String> {
     let [server_flags, client_flags] = &target.flags;
-    let server = Server::start(&target.program, server_flags, Stdio::null());
-    let server = server.map_err(|e| e.to_string())?;
+    let mut command = Command::new(&target.program);
+    command.args(["--listen", "127.0.0.1:0"]).args(server_flags);
+    command.env("RUST_LOG", "off").stderr(Stdio::null());
+    let server = Server::start(&mut command, PATIENCE).map_err(|e| e.to_string())?;
     let output = Command::new(env!("CARGO_BIN_EXE_greeter-client"))
         .args(["--server", &server.address])
         .args(client_flags)
         .arg("bench")
         .args(flags.split(' '))
         .args(["--duration", &args.duration, "--warmup", &args.warmup])
-        .args(["--json", "--pid", &server.id().to_string()])
+        .args(["--json", "--pid", &server.process.id().to_string()])
         .output()
         .map_err(|e| e.to_string())?;
     if !output.status.success() {

@@ -1,10 +1,10 @@
-//! A page of plots that needs nothing but itself.
+//! A page of plots in one file.
 
 use std::fmt::Write;
 
 use super::table::{Table, FIGURES};
 
-/// How the loads of the two series begin; what follows is the number on the axis.
+/// How the names of the loads of the two series begin. The number on the axis follows.
 pub const SUBSCRIBERS: &str = "subscribers";
 pub const SIZE: &str = "bytes";
 
@@ -125,9 +125,10 @@ impl Axis {
 
     /// Where a value is, from 0 to 1.
     fn part(&self, value: f64) -> f64 {
-        match self.most > self.least {
-            true => (value / self.least).ln() / (self.most / self.least).ln(),
-            false => 0.5,
+        if self.most > self.least {
+            (value / self.least).ln() / (self.most / self.least).ln()
+        } else {
+            0.5
         }
     }
 }

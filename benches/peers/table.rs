@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde_json::Value;
+use testkit::median::Median;
 
-use super::median::Median;
 use super::Reports;
 
 /// A figure of a report: its name in the table, and where it is in the JSON.
@@ -53,7 +53,7 @@ impl Table {
     }
 }
 
-/// A figure of one report, where the load has it.
+/// A figure of one report; None where the load does not have it.
 fn value(report: &Value, figure: usize) -> Option<f64> {
     let number = |path: &str| report.pointer(path)?.as_f64();
     match FIGURES[figure].1 {
@@ -62,13 +62,13 @@ fn value(report: &Value, figure: usize) -> Option<f64> {
             let grown = number("/server/memory")? - number("/server/memory_at_rest")?;
             (report["work"] == "idle").then_some(grown / 1024.0 / streams)
         }
-        // Of `idle` the only message is not the point.
+        // The load `idle` has no figures but its memory.
         _ if report["work"] == "idle" => None,
-        // At full speed it is how far ahead the publisher may be.
-        path if path.starts_with("/latency_us") => match report["work"] == "fan" {
-            true if report["rate"].is_null() => None,
-            _ => Some(number(path)? / 1e3),
-        },
+        // At full speed a latency only says how far ahead the publisher may be.
+        path if path.starts_with("/latency_us") => {
+            let at_full_speed = report["work"] == "fan" && report["rate"].is_null();
+            (!at_full_speed).then_some(number(path)? / 1e3)
+        }
         path => number(path),
     }
 }

@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use env_logger::Env;
-use greeter_stream::client::command::{run, Args, Failure};
+use greeter_stream::cli::client::{run, Args, Failure};
+use greeter_stream::cli::log_filter;
 
 fn main() -> ExitCode {
     let args = Args::of_process();
-    // A failed call says all there is to say; the C core's own lines are for those who ask. With no
-    // logging at all the C core would write them itself.
-    let filter = Env::default().default_filter_or("greeter_stream=error");
-    env_logger::Builder::from_env(filter).init();
+    // The status of a failed call is enough, so the log of the C core is shown only if RUST_LOG
+    // asks for it. Without a logger the C core would write its log itself.
+    env_logger::Builder::new()
+        .parse_filters(&log_filter("greeter_stream=error"))
+        .parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default())
+        .init();
     grpcio::redirect_log();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        // As the shell tells of a program that Ctrl-C has ended.
+        // The exit code that a shell reports for a program that Ctrl-C has ended.
         Err(Failure::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             let _ = writeln!(io::stderr(), "greeter-client: {failure}");

@@ -4,22 +4,21 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use env_logger::{Env, Target, WriteStyle};
-use futures::channel::oneshot;
-use futures::FutureExt;
-use greeter_stream::server::args::{Args, Task};
-use greeter_stream::server::{Config, ListTopics, LogOutput, Server};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
-// In place of glibc's malloc, for the C core as for us: after a flood of calls, which takes hundreds
-// of MiB, it gives back to the system what is free within ten seconds, and glibc's keeps it.
+use env_logger::{Target, WriteStyle};
+use greeter_stream::cli::log_filter;
+use greeter_stream::cli::server::{in_flags, Args, ListError, ListTopics, Task};
+use greeter_stream::server::{self, Config};
+use grpcio_serve::{stop_signal, LogOutput};
+use signal_hook::consts::SIGXFSZ;
+// jemalloc replaces glibc's malloc, for the C core as well. A flood of calls takes hundreds of MiB.
+// jemalloc returns this memory to the system within ten seconds after the flood, and glibc's malloc
+// keeps it.
 #[cfg(feature = "jemalloc")]
 use tikv_jemalloc_sys as _;
 
-/// How long the rest of the log may take to be written, once the server has stopped.
+/// How long writing the rest of the log may take after the server has stopped.
 const LOG_WRITTEN_WITHIN: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -42,14 +41,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ours at `info`, the C core's only when something is wrong, unless RUST_LOG says otherwise.
+/// Unless RUST_LOG is set, the crates of this workspace log at `info`, and the C core and all
+/// others at `warn`.
 fn start_logging(output: &LogOutput) {
-    let style = match io::stderr().is_terminal() {
-        true => WriteStyle::Always,
-        false => WriteStyle::Never,
+    let style = if io::stderr().is_terminal() {
+        WriteStyle::Always
+    } else {
+        WriteStyle::Never
     };
-    let filter = Env::default().default_filter_or("warn,greeter_stream=info");
-    env_logger::Builder::from_env(filter)
+    env_logger::Builder::new()
+        .parse_filters(&log_filter("warn,greeter_stream=info"))
         .target(Target::Pipe(Box::new(output.clone())))
         .write_style(style)
         .init();
@@ -57,39 +58,23 @@ fn start_logging(output: &LogOutput) {
 }
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
-    let (stop, stopping) = oneshot::channel();
-    on_signal(stop)?;
-    let server = Server::start(config)?;
+    let stop = stop_signal()?;
+    // With this handler a write beyond the limit of file size fails. Without it SIGXFSZ would end
+    // the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    let server = server::start(config).map_err(|e| in_flags(&e))?;
     for address in server.addresses() {
-        // Whoever started the server may not read what it prints.
+        // Standard output may be closed.
         let _ = writeln!(io::stdout(), "listening on {address}");
     }
-    server.run_until(stopping.map(|_| ()));
+    server.run_until(stop);
     Ok(())
 }
 
 fn print(topics: &ListTopics) -> Result<(), Box<dyn Error>> {
-    match topics.print(&mut io::stdout().lock())? {
-        // Who reads it has enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+    match topics.print(&mut io::stdout().lock()) {
+        // The reader has closed the pipe, which is not an error.
+        Err(ListError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => Ok(printed?),
     }
-}
-
-/// Stops the server at the first signal and the process at the second. A file that grows beyond the
-/// process's limit is a write that fails, and does not end the process.
-fn on_signal(stop: oneshot::Sender<()>) -> io::Result<()> {
-    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::spawn(move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            let _ = stop.send(());
-        }
-        if signals.next().is_some() {
-            log::warn!("a second signal: stopping at once");
-            std::process::exit(1);
-        }
-    });
-    Ok(())
 }

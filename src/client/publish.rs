@@ -1,7 +1,6 @@
-//! Publishing to a topic exactly once, whatever happens to the connection.
+//! Publishes to a topic exactly once, across lost connections and restarts.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
@@ -9,34 +8,33 @@ use std::task::{ready, Context, Poll};
 use futures::future::BoxFuture;
 use futures::{stream, FutureExt, Sink};
 use futures_timer::Delay;
-use grpcio::RpcStatusCode;
+use grpcio_streams::Status;
+use topic_log::{Epoch, Name, ProducerName, Sequence};
 
-use super::backoff::Backoff;
-use super::subscribe::Notice;
-use super::{is_unavailable, request, Client};
-use crate::generated::greeter::StreamResData;
-use crate::service::PUT_STREAM;
-use crate::stream::{client, Status};
-use crate::topic::{Epoch, Name, Offset, ProducerName};
+use super::calls::Client;
+use super::retry::{is_unavailable, Backoff, Notice};
+use crate::protocol::message::request;
+use crate::protocol::{Receipt, Request};
 
-/// A call carries at most so much; then its messages are acknowledged and the next call begins.
+/// The limits of a call. When it reaches one of them, its messages are acknowledged and the next
+/// call begins.
 const CALL_MESSAGES: usize = 1_000;
 const CALL_BYTES: usize = 1024 * 1024;
 
 /// How a publisher behaves.
 pub struct PublishOptions {
-    /// Who publishes. A producer's messages are numbered from 0 and stored once each: to publish
-    /// the same messages again under its name changes nothing, and other messages need another
-    /// name. None for a name that nobody has had.
+    /// The producer. Its messages are numbered from 0, and each number is stored once. Publishing
+    /// the same messages again under the same name changes nothing. Other messages need another
+    /// name. None for a new random name.
     pub producer: Option<ProducerName>,
-    /// Whether to try again when the server is UNAVAILABLE, or to fail.
+    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it fails.
     pub resume: bool,
-    /// Is told before each new try.
+    /// Called before each new try.
     pub notice: Notice,
 }
 
 impl Default for PublishOptions {
-    /// A name of its own, and silent retries.
+    /// A random name, and retries that are not reported.
     fn default() -> Self {
         Self {
             producer: None,
@@ -46,95 +44,82 @@ impl Default for PublishOptions {
     }
 }
 
-/// What has become of what was published, as the receipts of its calls told. A receipt may be lost
-/// with its connection; then the next one tells of the same messages as duplicates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The topic's life.
-    pub epoch: Epoch,
-    /// The offset of the first message that a receipt told as stored, if one did.
-    pub first: Option<Offset>,
-    /// The offset of the last.
-    pub last: Option<Offset>,
-    /// How many messages were stored.
-    pub accepted: u64,
-    /// How many the topic had already from this producer.
-    pub duplicates: u64,
-}
-
-/// What ends a publisher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// A call failed with this status. What was not acknowledged may or may not be stored.
-    Ended(Status),
-    /// The topic began anew: what it had acknowledged is gone.
+    /// A call failed with this status. Messages that were not acknowledged may or may not be stored.
+    #[error(transparent)]
+    Ended(#[from] Status),
+    /// The topic has a new epoch, and messages that it had acknowledged are lost.
+    #[error(
+        "the topic has a new epoch: {} messages that it had acknowledged in epoch {} are lost{}; \
+         going on in epoch {now}",
+        before.accepted, before.epoch, offsets(before)
+    )]
     Lost {
-        /// What was acknowledged in the topic's former life.
-        before: Published,
-        /// The life it lives now; what was sent last is stored there.
+        /// The messages that were acknowledged in the topic's former epoch.
+        before: Receipt,
+        /// The topic's present epoch. The messages of the last call are stored in it.
         now: Epoch,
     },
 }
 
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(status) => status.fmt(f),
-            Self::Lost { before, now } => {
-                let Published {
-                    epoch, accepted, ..
-                } = before;
-                write!(
-                    f,
-                    "the topic began anew: {accepted} messages that it had acknowledged in epoch \
-                     {epoch} are lost"
-                )?;
-                if let (Some(first), Some(last)) = (before.first, before.last) {
-                    write!(f, " (offsets {first} to {last})")?;
-                }
-                write!(f, "; going on in epoch {now}")
-            }
-        }
-    }
-}
-
-impl Error for PublishError {}
-
-impl From<Status> for PublishError {
-    fn from(status: Status) -> Self {
-        Self::Ended(status)
+fn offsets(receipt: &Receipt) -> String {
+    match (receipt.first, receipt.last) {
+        (Some(first), Some(last)) => format!(" (offsets {first} to {last})"),
+        _ => String::new(),
     }
 }
 
 impl Client {
     /// Publishes to a topic.
     ///
-    /// The sink gathers messages and sends them in calls of bounded size, whose receipts
-    /// acknowledge them. What is not acknowledged is kept and sent again, with the same sequence
-    /// numbers, when the server becomes UNAVAILABLE; it is tried again after a while that grows
-    /// from a tenth of a second to five seconds. A server that was never reached is tried again
+    /// ```no_run
+    /// use futures::SinkExt;
+    /// use greeter_stream::client::{Client, Config, PublishOptions};
+    /// use greeter_stream::grpcio_streams::Queues;
+    /// use greeter_stream::topic_log::Name;
+    ///
+    /// let client = Client::new(&Queues::start("client", 1), Config::default())?;
+    /// let topic = Name::new("stocks/AAPL")?;
+    /// let mut publisher = client.publish(topic, PublishOptions::default());
+    /// let receipt = client.run(async move {
+    ///     publisher.feed("189.37".to_owned()).await?;
+    ///     publisher.feed("189.41".to_owned()).await?;
+    ///     // Both messages are stored once this succeeds.
+    ///     publisher.close().await?;
+    ///     Ok::<_, greeter_stream::client::PublishError>(publisher.receipt().cloned())
+    /// })?;
+    /// println!("{receipt:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The sink gathers messages and sends them in calls of limited size. The receipts of these
+    /// calls acknowledge the messages. The sink keeps messages until they are acknowledged. When
+    /// the server becomes UNAVAILABLE, it sends them again with the same sequence numbers. The
+    /// waits between tries grow from 0.1 s to 5 s. A server that was never reached is tried again
     /// only if the client [waits](super::Config::wait).
     pub fn publish(&self, topic: Name, options: PublishOptions) -> Publisher {
-        self.publisher(topic, options, self.config.wait)
+        self.publisher(topic, options, self.config().wait)
     }
 
-    /// `reached` says whether a server that cannot be reached is worth trying again.
+    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
     pub(super) fn publisher(
         &self,
         topic: Name,
         options: PublishOptions,
         reached: bool,
     ) -> Publisher {
-        let producer = options.producer.clone();
+        let producer = options.producer.clone().unwrap_or_else(random_name);
         let core = Core {
             client: self.clone(),
             topic,
-            producer: producer.map_or_else(random_name, |name| name.as_str().to_owned()),
+            producer,
             reached,
             options,
             sequence: 0,
-            published: None,
+            receipt: None,
             backoff: Backoff::new(),
         };
         Publisher {
@@ -148,16 +133,17 @@ impl Client {
 
 /// A sink of messages for a topic.
 ///
-/// A message is acknowledged once a flush after it, or the close, is over. A flush that is over
-/// may say [`PublishError::Lost`] of what had been acknowledged before; the sink goes on, and the
-/// next flush says if there is more to tell. After [`PublishError::Ended`] it is of no more use.
+/// A message is acknowledged once a flush after it, or the close, has succeeded. A flush may report
+/// [`PublishError::Lost`] of messages that had been acknowledged before. The sink can still be used
+/// then, and the next flush reports further losses. After [`PublishError::Ended`] the sink cannot
+/// be used any more.
 pub struct Publisher {
     state: State,
-    /// What goes with the next call.
+    /// The messages of the next call.
     batch: Vec<String>,
-    /// The text in `batch`.
+    /// The size of the texts in `batch`, in bytes.
     bytes: usize,
-    /// To be told when everything is sent.
+    /// A loss to report once everything is sent.
     losses: VecDeque<PublishError>,
 }
 
@@ -170,23 +156,27 @@ enum State {
 struct Core {
     client: Client,
     topic: Name,
-    producer: String,
+    producer: ProducerName,
     options: PublishOptions,
-    /// The number of the next message.
+    /// The sequence number of the next message.
     sequence: u64,
-    /// What the topic's present life has acknowledged.
-    published: Option<Published>,
+    /// The receipt for all messages that the topic has acknowledged in its present epoch.
+    receipt: Option<Receipt>,
     backoff: Backoff,
-    /// Whether it is worth trying again.
+    /// Whether the server was reached before. Otherwise a call is not tried again.
     reached: bool,
 }
 
 impl Publisher {
-    /// What has been acknowledged since the publisher, or the topic, began; None before the first
-    /// acknowledgement, while a call is under way and after the end.
-    pub fn published(&self) -> Option<&Published> {
+    /// The receipt for all messages that were acknowledged since the publisher began, or since the
+    /// topic's present epoch began. None before the first acknowledgement, while a call runs, and
+    /// after [`PublishError::Ended`].
+    ///
+    /// A receipt may be lost with its connection. The next receipt then counts the same messages as
+    /// duplicates.
+    pub fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
-            State::Idle(core) => core.published.as_ref(),
+            State::Idle(core) => core.receipt.as_ref(),
             _ => None,
         }
     }
@@ -195,7 +185,7 @@ impl Publisher {
         self.batch.len() >= CALL_MESSAGES || self.bytes >= CALL_BYTES
     }
 
-    /// Waits for the call under way.
+    /// Waits for the running call, if any.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         match &mut self.state {
             State::Idle(_) => Poll::Ready(Ok(())),
@@ -216,7 +206,7 @@ impl Publisher {
         }
     }
 
-    /// Starts a call with what has been gathered. Only while idle.
+    /// Starts a call with the gathered messages. It must not be called while a call runs.
     fn start_call(&mut self) {
         let ended = PublishError::Ended(Status::internal("the publisher was dropped in a call"));
         match std::mem::replace(&mut self.state, State::Ended(ended)) {
@@ -271,8 +261,8 @@ impl Sink<String> for Publisher {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), PublishError>> {
         ready!(self.poll_idle(cx))?;
-        if self.batch.is_empty() && self.published().is_none() {
-            // Whether there is a server is worth knowing, also of one who published nothing.
+        if self.batch.is_empty() && self.receipt().is_none() {
+            // A publisher without messages makes a call, too, to check that there is a server.
             self.start_call();
         }
         self.poll_flush(cx)
@@ -286,10 +276,10 @@ impl Core {
     ) -> (Box<Self>, Result<(), PublishError>) {
         loop {
             let status = match self.begin_and_call(&batch).await {
-                Ok(published) => {
+                Ok(receipt) => {
                     self.sequence += batch.len() as u64;
                     self.backoff.reset();
-                    let acknowledged = self.acknowledge(published);
+                    let acknowledged = self.acknowledge(receipt);
                     return (self, acknowledged);
                 }
                 Err(status) => status,
@@ -303,79 +293,63 @@ impl Core {
         }
     }
 
-    /// A first call without messages finds out whether there is a server, and which life the
-    /// topic lives: from then on it is worth trying again.
-    async fn begin_and_call(&mut self, batch: &[String]) -> Result<Published, Status> {
-        if self.published.is_none() {
-            self.published = Some(self.call(&[]).await?);
+    /// The first call has no messages. It checks that there is a server, and gets the topic's
+    /// epoch. From then on the publisher tries again.
+    async fn begin_and_call(&mut self, batch: &[String]) -> Result<Receipt, Status> {
+        if self.receipt.is_none() {
+            self.receipt = Some(self.call(&[]).await?);
             self.reached = true;
         }
-        let published = self.call(batch).await?;
-        let count = published.accepted + published.duplicates;
-        if count != batch.len() as u64 {
-            let sent = batch.len();
+        let receipt = self.call(batch).await?;
+        let (count, sent) = (receipt.acknowledged(), batch.len());
+        if count != sent as u64 {
             let why = format!("the server acknowledged {count} messages of the {sent} in a call");
-            return Err(Status::new(RpcStatusCode::DATA_LOSS, why));
+            return Err(Status::data_loss(why));
         }
-        Ok(published)
+        Ok(receipt)
     }
 
-    /// One call; what its receipt says.
-    async fn call(&self, batch: &[String]) -> Result<Published, Status> {
-        let options = self.client.options_with(&[
-            ("topic", self.topic.as_str()),
-            ("producer", &self.producer),
-            ("sequence", &self.sequence.to_string()),
-        ])?;
-        let requests = stream::iter(
-            batch
-                .iter()
-                .cloned()
-                .map(|data| Ok::<_, Status>(request(data))),
-        );
-        let receipt: StreamResData =
-            client::client_streaming(&self.client.client, PUT_STREAM, requests, options).await?;
-        parse(&receipt.data).ok_or_else(|| {
-            let why = "the server does not know topics: it answered without a receipt";
-            Status::new(RpcStatusCode::UNIMPLEMENTED, why)
+    /// Makes one call and returns its receipt.
+    async fn call(&self, batch: &[String]) -> Result<Receipt, Status> {
+        let topic = Request {
+            sequence: Some(Sequence {
+                producer: self.producer.clone(),
+                first: self.sequence,
+            }),
+            ..Request::new(self.topic.clone())
+        };
+        let messages = batch.iter().cloned();
+        let requests = stream::iter(messages.map(|data| Ok::<_, Status>(request(data))));
+        let answer = self.client.put_stream(requests, Some(&topic)).await?;
+        Receipt::decode(&answer).ok_or_else(|| {
+            Status::unimplemented("the server does not know topics: it answered without a receipt")
         })
     }
 
-    fn acknowledge(&mut self, new: Published) -> Result<(), PublishError> {
-        match &mut self.published {
-            Some(published) if published.epoch == new.epoch => {
-                published.first = published.first.or(new.first);
-                published.last = new.last.or(published.last);
-                published.accepted += new.accepted;
-                published.duplicates += new.duplicates;
+    fn acknowledge(&mut self, new: Receipt) -> Result<(), PublishError> {
+        match &mut self.receipt {
+            Some(receipt) if receipt.epoch == new.epoch => {
+                receipt.first = receipt.first.or(new.first);
+                receipt.last = new.last.or(receipt.last);
+                receipt.accepted += new.accepted;
+                receipt.duplicates += new.duplicates;
                 Ok(())
             }
-            published => match published.replace(new.clone()) {
+            receipt => match receipt.replace(new.clone()) {
                 Some(before) if before.accepted > 0 => Err(PublishError::Lost {
                     before,
                     now: new.epoch,
                 }),
-                // There was nothing to lose.
+                // Nothing was acknowledged, so nothing is lost.
                 _ => Ok(()),
             },
         }
     }
 }
 
-fn parse(receipt: &str) -> Option<Published> {
-    let receipt: serde_json::Value = serde_json::from_str(receipt).ok()?;
-    Some(Published {
-        epoch: receipt.get("epoch")?.as_str()?.parse().ok()?,
-        first: receipt.get("first")?.as_u64(),
-        last: receipt.get("last")?.as_u64(),
-        accepted: receipt.get("accepted")?.as_u64()?,
-        duplicates: receipt.get("duplicates")?.as_u64()?,
-    })
-}
-
-/// The name of a producer that nobody has had.
-fn random_name() -> String {
-    format!("{:032x}", fastrand::u128(..))
+/// A random name for a new producer.
+fn random_name() -> ProducerName {
+    ProducerName::from(fastrand::u128(..))
 }
 
 impl fmt::Debug for Publisher {

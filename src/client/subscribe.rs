@@ -1,70 +1,64 @@
-//! Following a topic through everything that can happen to a connection.
+//! Follows a topic across lost connections and restarts.
 
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, TryStreamExt};
 use futures_timer::Delay;
-use grpcio::{Metadata, RpcStatusCode};
+use grpcio_streams::client::Responses;
+use grpcio_streams::Status;
+use topic_log::{Bounds, Epoch, Name, Offset, StartAt};
 
-use super::backoff::Backoff;
-use super::{is_unavailable, Client};
+use super::calls::Client;
+use super::retry::{is_unavailable, Backoff, Notice};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::service::{info, GET_STREAM};
-use crate::stream::client::{self, Responses};
-use crate::stream::Status;
-use crate::topic::{Bounds, Epoch, From, Name, Offset};
+use crate::protocol::reason::Extent;
+use crate::protocol::{Position, Reason, Request};
 
 /// A message of a topic, as a subscriber receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The topic's life.
+    /// The topic's epoch.
     pub epoch: Epoch,
-    /// The place in it.
+    /// The offset in that epoch.
     pub offset: Offset,
     /// When this client received it.
     pub time: SystemTime,
-    /// What was published.
+    /// The text of the message.
     pub data: String,
 }
 
-/// What interrupts a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error of a subscription, which goes on only after [`Lost`](Self::Lost).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The subscription is over, with this status.
+    /// The subscription has ended with this status.
+    #[error(transparent)]
     Ended(Status),
-    /// Messages that were to come next are gone. The subscription goes on behind them.
+    /// Messages are lost. The subscription goes on after them.
+    #[error("{0}")]
     Lost(Loss),
 }
 
-/// Which messages a subscriber will never see.
+/// A loss of messages. Usually these are messages that the subscriber has not received. If `next`
+/// is before `from` in the same epoch, they are messages that it has received and the topic has
+/// lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// The topic.
     pub topic: Name,
-    /// The life it lived.
+    /// The epoch in which the messages are lost.
     pub epoch: Epoch,
-    /// The first message that is lost. Whether any was published is not known when the epoch has
-    /// changed.
+    /// The offset of the first lost message. If the epoch has changed, it is not known whether
+    /// there was a message at this offset.
     pub from: Offset,
-    /// The life it lives now.
+    /// The present epoch of the topic.
     pub now: Epoch,
-    /// Where the subscription goes on.
+    /// The offset in the present epoch at which the subscription goes on.
     pub next: Offset,
-}
-
-impl fmt::Display for SubscribeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(status) => status.fmt(f),
-            Self::Lost(loss) => loss.fmt(f),
-        }
-    }
 }
 
 impl fmt::Display for Loss {
@@ -76,7 +70,14 @@ impl fmt::Display for Loss {
             now,
             next,
         } = self;
-        if epoch == now {
+        if epoch == now && next < from {
+            write!(
+                f,
+                "topic {topic}: the server has lost messages {next} to {}, which were received; \
+                 going on at {next}",
+                from.saturating_sub(1)
+            )
+        } else if epoch == now {
             write!(
                 f,
                 "topic {topic}: messages {from} to {} are lost: the server has dropped them \
@@ -86,35 +87,30 @@ impl fmt::Display for Loss {
         } else {
             write!(
                 f,
-                "topic {topic}: whatever was published from offset {from} of epoch {epoch} on is \
-                 lost: the topic began anew; going on at offset {next} of epoch {now}"
+                "topic {topic}: all messages from offset {from} of epoch {epoch} on are lost: the \
+                 topic has a new epoch; going on at offset {next} of epoch {now}"
             )
         }
     }
 }
 
-impl Error for SubscribeError {}
-
-/// What is told when a connection is lost: why, and how long until the next try.
-pub type Notice = Box<dyn FnMut(&Status, Duration) + Send + Sync>;
-
-/// How a subscription behaves.
+/// The options of a subscription.
 pub struct SubscribeOptions {
-    /// Where it starts.
-    pub from: From,
-    /// Whether it goes on at the end of the log, or ends there.
+    /// The position at which it starts.
+    pub start: StartAt,
+    /// Whether it waits for new messages at the end of the log. Otherwise it ends there.
     pub follow: bool,
-    /// Whether it comes back when the server is UNAVAILABLE, or ends.
+    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it ends.
     pub resume: bool,
-    /// Is told before each new try.
+    /// Called before each new try.
     pub notice: Notice,
 }
 
 impl Default for SubscribeOptions {
-    /// From now on, for ever, silently.
+    /// From now on, without end, with retries that are not reported.
     fn default() -> Self {
         Self {
-            from: From::Latest,
+            start: StartAt::Latest,
             follow: true,
             resume: true,
             notice: Box::new(|_, _| {}),
@@ -124,8 +120,8 @@ impl Default for SubscribeOptions {
 
 /// The messages of a topic, each once and in order, across lost connections and restarts.
 ///
-/// It ends at the end of the log if it does not follow, and after [`SubscribeError::Ended`]. After
-/// [`SubscribeError::Lost`] it goes on.
+/// Without [`follow`](SubscribeOptions::follow) it ends at the end of the log. It also ends after
+/// [`SubscribeError::Ended`]. After [`SubscribeError::Lost`] it goes on.
 pub struct Subscription(Step);
 
 enum Step {
@@ -137,9 +133,9 @@ enum Step {
 type Item = Result<Received, SubscribeError>;
 
 impl Subscription {
-    /// Waits until the place where it starts is known: what is published from now on comes after
-    /// it, or is it. Without this that is so from some time after the first poll on. Does nothing
-    /// while a message is waited for.
+    /// Waits until the position at which the subscription starts is known. All messages that are
+    /// published after that are at this position or after it. Without this call the position
+    /// becomes known some time after the first poll. Does nothing while a message is awaited.
     ///
     /// # Errors
     ///
@@ -151,13 +147,13 @@ impl Subscription {
         follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
     }
 
-    /// Where the next message will be, as far as is known: from [`begin`](Self::begin) or the first
-    /// message on, but not while a message is waited for.
-    pub fn position(&self) -> Option<(Epoch, Offset)> {
+    /// The position of the next message. None before [`begin`](Self::begin) or the first message
+    /// has completed, while a message is awaited, and after the end.
+    pub fn position(&self) -> Option<Position> {
         match &self.0 {
-            Step::Idle(follower) => match follower.place {
-                Place::At(epoch, offset) => Some((epoch, offset)),
-                Place::Start(_) => None,
+            Step::Idle(follower) => match follower.next {
+                Next::At(position) => Some(position),
+                Next::Start(_) => None,
             },
             _ => None,
         }
@@ -205,15 +201,40 @@ impl fmt::Debug for Subscription {
 impl Client {
     /// Follows a topic.
     ///
-    /// When the server becomes UNAVAILABLE, by its own word or because the connection is lost, the
-    /// subscription tries again after a while that grows from a tenth of a second to five seconds,
-    /// and goes on at the next offset. A server that was never reached is tried again only if the
-    /// client [waits](super::Config::wait).
+    /// ```no_run
+    /// use futures::StreamExt;
+    /// use greeter_stream::client::{Client, Config, SubscribeError, SubscribeOptions};
+    /// use greeter_stream::grpcio_streams::Queues;
+    /// use greeter_stream::topic_log::{Name, StartAt};
+    ///
+    /// let client = Client::new(&Queues::start("client", 1), Config::default())?;
+    /// let options = SubscribeOptions {
+    ///     start: StartAt::Earliest,
+    ///     ..SubscribeOptions::default()
+    /// };
+    /// let mut messages = client.subscribe(Name::new("stocks/AAPL")?, options);
+    /// client.run(async move {
+    ///     while let Some(message) = messages.next().await {
+    ///         match message {
+    ///             Ok(message) => println!("{} {}", message.offset, message.data),
+    ///             Err(SubscribeError::Lost(loss)) => eprintln!("{loss}"),
+    ///             Err(end) => return Err(end),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// When a call ends with UNAVAILABLE, because the server sends this status or the connection is
+    /// lost, the subscription tries again and goes on at the next offset. The waits between tries
+    /// grow from 0.1 s to 5 s. A server that was never reached is tried again only if the client
+    /// [waits](super::Config::wait).
     pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
-        self.subscription(topic, options, self.config.wait)
+        self.subscription(topic, options, self.config().wait)
     }
 
-    /// `reached` says whether a server that cannot be reached is worth trying again.
+    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
     pub(super) fn subscription(
         &self,
         topic: Name,
@@ -223,7 +244,7 @@ impl Client {
         let follower = Follower {
             client: self.clone(),
             topic,
-            place: Place::Start(options.from),
+            next: Next::Start(options.start),
             reached,
             lost: false,
             options,
@@ -234,32 +255,33 @@ impl Client {
     }
 }
 
-/// Where the next message is looked for.
+/// The position of the next message.
 #[derive(Clone, Copy)]
-enum Place {
-    /// Where the subscription starts; no message has been seen.
-    Start(From),
-    /// At this offset of this epoch.
-    At(Epoch, Offset),
+enum Next {
+    /// The start of the subscription, which is not a position yet.
+    Start(StartAt),
+    /// A position.
+    At(Position),
 }
 
 struct Follower {
     client: Client,
     topic: Name,
-    place: Place,
+    next: Next,
     options: SubscribeOptions,
     call: Option<Call>,
     backoff: Backoff,
-    /// Whether it is worth trying again.
+    /// Whether the server was reached before. Otherwise a call is not tried again.
     reached: bool,
-    /// Whether there was a loss since the last message.
+    /// Whether there was a loss after the last message.
     lost: bool,
 }
 
 struct Call {
     responses: Responses<StreamResData>,
-    /// Where its next message is; None before the first, which comes with the metadata.
-    next: Option<(Epoch, Offset)>,
+    /// The position of its next message; None before the first message, which arrives with the
+    /// metadata.
+    next: Option<Position>,
 }
 
 impl Follower {
@@ -277,12 +299,16 @@ impl Follower {
                 Err(status) => status,
             };
             if let Some(loss) = self.loss(&status) {
-                // Servers that do not share the topic may be called in turn, for ever.
+                // Servers in turn that do not share the topic could otherwise cause an endless
+                // series of losses without a wait.
                 if self.lost {
                     Delay::new(self.backoff.next()).await;
                 }
                 self.lost = true;
-                self.place = Place::At(loss.now, loss.next);
+                self.next = Next::At(Position {
+                    epoch: loss.now,
+                    offset: loss.next,
+                });
                 return Some(Err(SubscribeError::Lost(loss)));
             }
             if let Err(status) = self.pause(status).await {
@@ -291,7 +317,7 @@ impl Follower {
         }
     }
 
-    /// Waits before the next try, if one is worth it.
+    /// Waits before the next try. Returns the status if there is none.
     async fn pause(&mut self, status: Status) -> Result<(), Status> {
         if !(is_unavailable(&status) && self.options.resume && self.reached) {
             return Err(status);
@@ -302,7 +328,7 @@ impl Follower {
         Ok(())
     }
 
-    /// The next message; None at the end of the log. A call that fails is over.
+    /// The next message; None at the end of the log. The call is dropped when it fails.
     async fn receive(&mut self) -> Result<Option<Received>, Status> {
         let mut call = match self.call.take() {
             Some(call) => call,
@@ -311,14 +337,17 @@ impl Follower {
         let Some(message) = call.responses.try_next().await? else {
             return Ok(None);
         };
-        let (epoch, offset) = match call.next {
+        let Position { epoch, offset } = match call.next {
             Some(next) => next,
             None => self.locate(&mut call.responses).await?,
         };
-        let next = (epoch, offset + 1);
+        let next = Position {
+            epoch,
+            offset: offset + 1,
+        };
         call.next = Some(next);
         self.call = Some(call);
-        self.place = Place::At(next.0, next.1);
+        self.next = Next::At(next);
         self.reached = true;
         self.lost = false;
         self.backoff.reset();
@@ -332,130 +361,109 @@ impl Follower {
 
     async fn connect(&mut self) -> Result<Call, Status> {
         self.resolve().await?;
-        let from = match self.place {
-            Place::Start(from) => from,
-            Place::At(epoch, offset) => From::Offset(offset, Some(epoch)),
+        let start = match self.next {
+            Next::Start(start) => start,
+            Next::At(Position { epoch, offset }) => StartAt::Offset(offset, Some(epoch)),
         };
         Ok(Call {
-            responses: self.get(from, self.options.follow)?,
+            responses: self.get(start, self.options.follow)?,
             next: None,
         })
     }
 
-    /// Where the first message of a call is, which must be where it was asked for.
+    /// The position of the first message of a call. It has to be the position that was asked for.
     async fn locate(
         &mut self,
         responses: &mut Responses<StreamResData>,
-    ) -> Result<(Epoch, Offset), Status> {
-        let (epoch, offset) = position(&responses.metadata().await?)?;
-        match self.place {
-            Place::At(asked_epoch, asked) if (epoch, offset) != (asked_epoch, asked) => {
-                let why = format!(
-                    "the server was asked for offset {asked} of epoch {asked_epoch} and sent \
-                     offset {offset} of epoch {epoch}"
-                );
-                Err(Status::new(RpcStatusCode::DATA_LOSS, why))
-            }
-            _ => Ok((epoch, offset)),
+    ) -> Result<Position, Status> {
+        let metadata = responses.metadata().await?;
+        let sent = Position::decode(&metadata).ok_or_else(without_topics)?;
+        match self.next {
+            Next::At(asked) if sent != asked => Err(Status::data_loss(format!(
+                "the server was asked for offset {} of epoch {} and sent offset {} of epoch {}",
+                asked.offset, asked.epoch, sent.offset, sent.epoch
+            ))),
+            _ => Ok(sent),
         }
     }
 
-    /// Turns a start into an offset of an epoch: a message sent after the subscription began must
-    /// not be missed because the connection was lost before any came.
+    /// Turns the start into a position. Without a position, a connection that is lost before the
+    /// first message could cause the subscription to miss messages that were published after it
+    /// began.
     async fn resolve(&mut self) -> Result<(), Status> {
-        let Place::Start(from) = self.place else {
+        let Next::Start(start) = self.next else {
             return Ok(());
         };
-        if let From::Offset(offset, Some(epoch)) = from {
-            self.place = Place::At(epoch, offset);
+        if let StartAt::Offset(offset, Some(epoch)) = start {
+            self.next = Next::At(Position { epoch, offset });
             return Ok(());
         }
-        // No log has this offset, and the refusal says what the log has.
+        // No log has this offset. The details of the refusal have the offsets of the log.
         let refused = self
-            .get(From::Offset(Offset::MAX, None), false)?
+            .get(StartAt::Offset(Offset::MAX, None), false)?
             .try_next()
             .await;
         let Err(status) = refused else {
             return Err(without_topics());
         };
-        let (epoch, bounds) = bounds(&status).ok_or(status)?;
+        let Extent { epoch, bounds, .. } = extent(&status).ok_or(status)?;
         self.reached = true;
         let Bounds { earliest, next } = bounds;
-        let offset = match from {
-            From::Latest => next,
-            From::Earliest => earliest,
-            From::Last(count) => next.saturating_sub(count).max(earliest),
-            From::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
-            // The server says what is wrong with it, or knows where it is; asked again it finds
-            // what it would have found.
-            From::Offset(..) | From::Since(_) => return Ok(()),
+        let offset = match start {
+            StartAt::Latest => next,
+            StartAt::Earliest => earliest,
+            StartAt::Last(count) => next.saturating_sub(count).max(earliest),
+            StartAt::Offset(offset, _) if (earliest..=next).contains(&offset) => offset,
+            // The server refuses a wrong offset and finds the offset of a time. It gives the same
+            // answer to every try.
+            StartAt::Offset(..) | StartAt::Since(_) => return Ok(()),
         };
-        self.place = Place::At(epoch, offset);
+        self.next = Next::At(Position { epoch, offset });
         Ok(())
     }
 
-    fn get(&self, from: From, follow: bool) -> Result<Responses<StreamResData>, Status> {
-        let (place, epoch) = (
-            from.to_string(),
-            match from {
-                From::Offset(_, Some(epoch)) => Some(epoch.to_string()),
-                _ => None,
-            },
-        );
-        let mut metadata = vec![("topic", self.topic.as_str()), ("from", &place)];
-        metadata.extend(epoch.as_deref().map(|epoch| ("epoch", epoch)));
-        metadata.extend((!follow).then_some(("follow", "false")));
-        let options = self.client.options_with(&metadata)?;
-        let request = StreamReqData::default();
-        client::server_streaming(&self.client.client, GET_STREAM, &request, options)
+    fn get(&self, start: StartAt, follow: bool) -> Result<Responses<StreamResData>, Status> {
+        let topic = Request {
+            start,
+            follow,
+            ..Request::new(self.topic.clone())
+        };
+        self.client
+            .get_stream(&StreamReqData::default(), Some(&topic))
     }
 
-    /// What is lost, where a status says that the next message is no more.
+    /// The loss, if the status means that the topic does not have the next message any more.
     fn loss(&self, status: &Status) -> Option<Loss> {
-        let Place::At(epoch, from) = self.place else {
+        let Next::At(next) = self.next else {
             return None;
         };
-        let (now, bounds) = bounds(status)?;
+        let Extent { epoch, bounds, .. } = extent(status)?;
+        // If the next offset is after the end in the same epoch, the topic has lost messages that
+        // were received. The messages before its end were received as well, so none of them is read
+        // again.
+        let is_behind_the_end = epoch == next.epoch && next.offset > bounds.next;
         Some(Loss {
             topic: self.topic.clone(),
-            epoch,
-            from,
-            now,
-            next: bounds.earliest,
+            epoch: next.epoch,
+            from: next.offset,
+            now: epoch,
+            next: if is_behind_the_end {
+                bounds.next
+            } else {
+                bounds.earliest
+            },
         })
     }
 }
 
-/// The epoch and the offset of a call's first message.
-fn position(metadata: &Metadata) -> Result<(Epoch, Offset), Status> {
-    let value = |key| {
-        let value = metadata
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map(|(_, value)| value);
-        value.and_then(|value| std::str::from_utf8(value).ok())
-    };
-    let epoch = value("epoch").and_then(|epoch| epoch.parse().ok());
-    let offset = value("offset").and_then(|offset| offset.parse().ok());
-    epoch.zip(offset).ok_or_else(without_topics)
-}
-
-/// What a topic has, as a refused offset tells.
-fn bounds(status: &Status) -> Option<(Epoch, Bounds)> {
-    if status.code() != RpcStatusCode::OUT_OF_RANGE {
-        return None;
+/// The epoch and offsets of a topic, from the status that refuses an offset.
+fn extent(status: &Status) -> Option<Extent> {
+    match Reason::decode(status)? {
+        Reason::NoSuchOffset(extent) | Reason::OtherEpoch(extent) => Some(extent),
+        _ => None,
     }
-    let info = info(status)?;
-    let number = |key| info.metadata.get(key)?.parse().ok();
-    let epoch = info.metadata.get("epoch")?.parse().ok()?;
-    let bounds = Bounds {
-        earliest: number("earliest")?,
-        next: number("next")?,
-    };
-    Some((epoch, bounds))
 }
 
 fn without_topics() -> Status {
-    let why = "the server does not know topics: it ignored the metadata `topic`";
-    Status::new(RpcStatusCode::UNIMPLEMENTED, why)
+    Status::unimplemented("the server does not know topics: it ignored the metadata `topic`")
 }

@@ -1,8 +1,7 @@
 //! Made by `scripts/gen.sh` from `proto/`; never edited by hand.
 //!
 //! [`greeter`] holds the messages, [`greeter_grpc`] the plain client and service
-//! trait of the binding, [`rich_status`] what a status may carry. The others hold the messages of
-//! the standard services, a module for each proto package.
+//! trait of the binding, [`rich_status`] what a status may carry.
 #![allow(missing_docs, elided_lifetimes_in_paths, renamed_and_removed_lints)]
 #![allow(unreachable_pub, clippy::all, clippy::panic, clippy::unwrap_used)]
 
@@ -10,13 +9,5 @@
 pub mod greeter;
 #[rustfmt::skip]
 pub mod greeter_grpc;
-#[rustfmt::skip]
-pub mod grpc_channelz_v1;
-#[rustfmt::skip]
-pub mod grpc_health_v1;
-#[rustfmt::skip]
-pub mod grpc_reflection_v1;
-#[rustfmt::skip]
-pub mod grpc_reflection_v1alpha;
 #[rustfmt::skip]
 pub mod rich_status;

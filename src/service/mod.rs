@@ -1,96 +1,56 @@
 //! The three handlers of `Greeter`.
 //!
-//! What a call does without a topic in its metadata:
+//! A call without a topic in its metadata does this:
 //!
 //! | call | what it does |
 //! |---|---|
 //! | GetStream | sends the Unix time in seconds, [`ticks`](Config::ticks) times, the first at once, and ends one [`tick_interval`](Config::tick_interval) after the last |
-//! | PutStream | logs each message; answers how many it received |
-//! | AllStream | says `ssss` every [`tick_interval`](Config::tick_interval) and logs what it receives, until the client half-closes |
+//! | PutStream | logs each message, and answers with the number of messages |
+//! | AllStream | sends `ssss` every [`tick_interval`](Config::tick_interval) and logs what it receives, until the client half-closes |
 //!
 //! With the metadata `topic` GetStream follows a topic, PutStream publishes to it and answers with
-//! a receipt (one line of JSON: topic, epoch, first and last offset, accepted, duplicates), and
-//! AllStream does both on one call. Before the first message of a stream comes the response
-//! metadata `epoch` and `offset`: message i of the stream has the offset `offset + i`.
+//! a [receipt](crate::protocol::receipt), and AllStream does both on one call. The response
+//! metadata has the [position](crate::protocol::position) of the first message of a stream.
 //!
-//! Statuses: OK as above. INTERNAL for a message that is not valid protobuf or not UTF-8 (the
-//! code that gRPC's table of statuses asks for), RESOURCE_EXHAUSTED for one over the server's
-//! limit, UNIMPLEMENTED for a GetStream with no request or more than one, DEADLINE_EXCEEDED for
-//! one whose request does not come, UNAVAILABLE when the server drains, with the offset at which a
-//! reader of a topic goes on.
+//! These calls end with OK. Other statuses are:
+//!
+//! | status | when |
+//! |---|---|
+//! | INTERNAL | a message is not valid protobuf or not UTF-8; gRPC's table of statuses asks for this code |
+//! | RESOURCE_EXHAUSTED | a message is longer than the server's limit |
+//! | UNIMPLEMENTED | a GetStream has no request, or more than one |
+//! | DEADLINE_EXCEEDED | the request of a GetStream does not arrive in time |
+//! | UNAVAILABLE | the server drains |
+//!
+//! Calls on a topic have further [statuses](crate::protocol::reason).
 
-mod access;
-mod metadata;
+mod config;
 mod original;
-mod status;
+mod rights;
 mod topics;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
+use grpcio_serve::{Rights, Service};
+use grpcio_streams::{Call, Requests, ServiceBuilder, Status};
+use protobuf::reflect::FileDescriptor;
+use topic_log::Store;
 
-use self::metadata::Keys;
 use self::original::Original;
+use self::rights::TopicRights;
 use self::topics::Topics;
-use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, ServiceBuilder, Status};
-use crate::topic::Store;
+use crate::generated::greeter::{self, StreamReqData, StreamResData};
+use crate::generated::rich_status;
+use crate::protocol::{Method, Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
-pub(crate) use self::access::{access, Access};
-pub(crate) use self::status::info;
+pub use self::config::Config;
 
-/// The path of GetStream: one request, a stream of responses.
-pub const GET_STREAM: &str = "/Greeter/GetStream";
-/// The path of PutStream: a stream of requests, one response.
-pub const PUT_STREAM: &str = "/Greeter/PutStream";
-/// The path of AllStream: streams both ways.
-pub const ALL_STREAM: &str = "/Greeter/AllStream";
-
-/// How `Greeter` behaves.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The time between two messages of GetStream and of AllStream without a topic; zero for as
-    /// fast as the client reads.
-    pub tick_interval: Duration,
-    /// How many messages a GetStream without a topic sends; zero for no end.
-    pub ticks: u64,
-}
-
-impl Default for Config {
-    /// Without a topic what the original Go server does: 11 messages, one a second.
-    fn default() -> Self {
-        Self {
-            tick_interval: Duration::from_secs(1),
-            ticks: 11,
-        }
-    }
-}
-
-/// Adds the three methods of `Greeter` to a service, with the topics of `store`.
-#[must_use]
-pub fn greeter(builder: ServiceBuilder, config: &Config, store: Arc<dyn Store>) -> ServiceBuilder {
-    let greeter = Arc::new(Greeter {
-        original: Original::new(config.clone()),
-        topics: Topics::new(store),
-    });
-    let (get, put, all) = (greeter.clone(), greeter.clone(), greeter);
-    builder
-        .server_streaming(GET_STREAM, move |call, _: StreamReqData| {
-            get.get_stream(call)
-        })
-        .client_streaming(PUT_STREAM, move |call, requests| {
-            put.put_stream(call, requests)
-        })
-        .duplex(ALL_STREAM, move |call, requests| {
-            all.all_stream(call, requests)
-        })
-}
-
-/// Sends each call to what serves it.
-struct Greeter {
+/// The service `Greeter`, with the topics of a store.
+#[derive(Clone)]
+pub struct Greeter {
     original: Original,
     topics: Topics,
 }
@@ -98,14 +58,20 @@ struct Greeter {
 type Responses = BoxStream<'static, Result<StreamResData, Status>>;
 
 impl Greeter {
+    /// Makes the service. It closes `store` when its server stops.
+    pub fn new(config: Config, store: Arc<dyn Store>) -> Self {
+        Self {
+            original: Original::new(config),
+            topics: Topics::new(store),
+        }
+    }
+
     fn get_stream(&self, call: Arc<Call>) -> Responses {
-        let responses = metadata::request(call.metadata(), Keys::Get).and_then(|request| {
-            Ok(match request {
-                None => self.original.get_stream().boxed(),
-                Some(request) => self.topics.get_stream(call, request)?.boxed(),
-            })
-        });
-        responses.unwrap_or_else(|status| failed(status))
+        match Request::decode(call.metadata(), Method::Get) {
+            Err(status) => stream::iter([Err(status)]).boxed(),
+            Ok(None) => self.original.get_stream().boxed(),
+            Ok(Some(request)) => self.topics.get_stream(call, request).boxed(),
+        }
     }
 
     fn put_stream(
@@ -113,34 +79,50 @@ impl Greeter {
         call: Arc<Call>,
         requests: Requests<StreamReqData>,
     ) -> BoxFuture<'static, Result<StreamResData, Status>> {
-        let response = metadata::request(call.metadata(), Keys::Put).and_then(|request| {
-            Ok(match request {
-                None => self.original.put_stream(call, requests).boxed(),
-                Some(request) => self.topics.put_stream(request, requests)?.boxed(),
-            })
-        });
-        response.unwrap_or_else(|status| future::ready(Err(status)).boxed())
+        match Request::decode(call.metadata(), Method::Put) {
+            Err(status) => future::ready(Err(status)).boxed(),
+            Ok(None) => self.original.put_stream(call, requests).boxed(),
+            Ok(Some(request)) => self.topics.put_stream(request, requests).boxed(),
+        }
     }
 
     fn all_stream(&self, call: Arc<Call>, requests: Requests<StreamReqData>) -> Responses {
-        let responses = metadata::request(call.metadata(), Keys::All).and_then(|request| {
-            Ok(match request {
-                None => self.original.all_stream(call, requests).boxed(),
-                Some(request) => self.topics.all_stream(call, request, requests)?.boxed(),
-            })
-        });
-        responses.unwrap_or_else(|status| failed(status))
+        match Request::decode(call.metadata(), Method::All) {
+            Err(status) => stream::iter([Err(status)]).boxed(),
+            Ok(None) => self.original.all_stream(call, requests).boxed(),
+            Ok(Some(request)) => self.topics.all_stream(call, request, requests).boxed(),
+        }
     }
 }
 
-fn failed(status: Status) -> Responses {
-    stream::iter([Err(status)]).boxed()
-}
+impl Service for Greeter {
+    fn methods(self: Arc<Self>, builder: ServiceBuilder) -> ServiceBuilder {
+        let (get, put, all) = (self.clone(), self.clone(), self);
+        builder
+            .server_streaming(GET_STREAM, move |call, _: StreamReqData| {
+                get.get_stream(call)
+            })
+            .client_streaming(PUT_STREAM, move |call, requests| {
+                put.put_stream(call, requests)
+            })
+            .duplex(ALL_STREAM, move |call, requests| {
+                all.all_stream(call, requests)
+            })
+    }
 
-fn response(data: String) -> StreamResData {
-    StreamResData {
-        data,
-        ..StreamResData::default()
+    fn files(&self) -> Vec<FileDescriptor> {
+        vec![
+            greeter::file_descriptor().clone(),
+            rich_status::file_descriptor().clone(),
+        ]
+    }
+
+    fn rights(&self) -> Option<Arc<dyn Rights>> {
+        Some(Arc::new(TopicRights))
+    }
+
+    fn stop(&self) {
+        self.topics.close();
     }
 }
 

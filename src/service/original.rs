@@ -1,4 +1,4 @@
-//! What the original Go server does, without its bugs.
+//! Calls without a topic: the behaviour of the original Go server, without its bugs.
 
 use std::future::{self, Future};
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::{stream, FutureExt, Stream, StreamExt, TryStreamExt};
 use futures_timer::Delay;
+use grpcio_streams::{escaped, Call, Requests, Status};
 
-use super::{response, Config};
+use super::config::Config;
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, Status};
-use crate::text::escaped;
+use crate::protocol::message::response;
 
-/// What AllStream says, over and over.
+/// The text that AllStream sends repeatedly.
 const SAYING: &str = "ssss";
 
-/// The behaviour of calls that name no topic.
-#[derive(Debug)]
+/// The handlers of calls without a topic.
+#[derive(Clone, Debug)]
 pub(super) struct Original {
     config: Config,
 }
@@ -27,12 +27,11 @@ impl Original {
         Self { config }
     }
 
-    /// The time, a fixed number of times; ends one interval after the last.
+    /// Sends the time [`ticks`](Config::ticks) times, and ends one interval after the last message.
     pub(super) fn get_stream(&self) -> impl Stream<Item = Result<StreamResData, Status>> {
         let Config {
             tick_interval,
             ticks,
-            ..
         } = self.config;
         let messages = every(tick_interval).map(|()| Ok(response(unix_seconds().to_string())));
         let count = match ticks {
@@ -43,7 +42,8 @@ impl Original {
         messages.take(count).chain(pause)
     }
 
-    /// Counts what comes. The original answers nothing, so that a client that waits gets an error.
+    /// Answers with the number of messages. The original ends the call without an answer, which is
+    /// an error for a client that expects one.
     pub(super) fn put_stream(
         &self,
         call: Arc<Call>,
@@ -52,7 +52,8 @@ impl Original {
         log_each(call, requests).map(|received| Ok(response(received?.to_string())))
     }
 
-    /// Talks and listens. The original goes on for ever, even when the client is gone.
+    /// Sends and logs until the client half-closes. The original does not end the call, even when
+    /// the client is gone.
     pub(super) fn all_stream(
         &self,
         call: Arc<Call>,
@@ -71,7 +72,7 @@ impl Original {
     }
 }
 
-/// Logs every message; resolves to their number when the client half-closes.
+/// Logs every message. Resolves to the number of messages when the client half-closes.
 async fn log_each(call: Arc<Call>, requests: Requests<StreamReqData>) -> Result<u64, Status> {
     let log_one = |received: u64, request: StreamReqData| {
         let number = received + 1;
@@ -85,19 +86,20 @@ async fn log_each(call: Arc<Call>, requests: Requests<StreamReqData>) -> Result<
     requests.try_fold(0, log_one).await
 }
 
-/// Something to do at once and then every `interval`.
+/// Yields an item at once and then one every `interval`.
 fn every(interval: Duration) -> impl Stream<Item = ()> {
     stream::once(future::ready(())).chain(stream::repeat(()).then(move |()| wait(interval)))
 }
 
-/// A timer, except for no time at all: the timers' thread would make that far from nothing.
+/// Waits for `time`. A zero time does not use a timer, because the thread of the timers would add a
+/// delay.
 async fn wait(time: Duration) {
     if !time.is_zero() {
         Delay::new(time).await;
     }
 }
 
-/// Seconds since 1970; 0 where the clock is set before that.
+/// The Unix time in seconds; 0 if the clock is set to a time before 1970.
 fn unix_seconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())

@@ -1,4 +1,4 @@
-//! What the three calls do with a topic: a live feed, ingest, a conversation.
+//! Calls on a topic: GetStream follows it, PutStream publishes to it, AllStream does both.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,20 +7,21 @@ use std::task::{Context, Poll};
 
 use futures::future::{self, BoxFuture};
 use futures::{stream, FutureExt, Stream, StreamExt, TryFutureExt};
-use grpcio::{MetadataBuilder, RpcStatusCode};
-use serde_json::json;
+use grpcio_streams::{Call, Requests, Status};
+use topic_log::{Appended, Cursor, Error, Message, Name, Sequence, StartAt, Store, Topic};
 
-use super::metadata::Request;
-use super::{response, status};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::stream::{Call, Requests, Status};
-use crate::topic::{cost, Appended, Cursor, Error, Message, Name, Offset, Sequence, Store, Topic};
+use crate::protocol::message::response;
+use crate::protocol::reason::status_of;
+use crate::protocol::{Position, Reason, Receipt, Request};
 
-/// What a publisher has sent while the store was busy is appended together: at most so much, and
-/// one message more, counted as retention counts. Beyond it the client is told to wait.
+/// The messages that a publisher sends while the store is busy are appended together. Together they
+/// have at most this many bytes, as retention counts them, plus one message. Beyond that, flow
+/// control holds the publisher back.
 const GATHERED_BYTES: u64 = 64 * 1024;
 
-/// The behaviour of calls that name a topic.
+/// The handlers of calls on a topic.
+#[derive(Clone)]
 pub(super) struct Topics {
     store: Arc<dyn Store>,
 }
@@ -30,51 +31,58 @@ impl Topics {
         Self { store }
     }
 
-    /// The topic's messages from where the call wants them.
+    /// Ends all subscriptions and makes all messages durable. May block.
+    pub(super) fn close(&self) {
+        self.store.close();
+    }
+
+    /// Sends the topic's messages from the start that the call asks for.
     pub(super) fn get_stream(
         &self,
         call: Arc<Call>,
         request: Request,
-    ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
+    ) -> impl Stream<Item = Result<StreamResData, Status>> {
+        let store = self.store.clone();
         let messages = async move {
-            let mut cursor = subscribe(&call, topic, &request).await?;
+            let topic = topic(&*store, &request.topic).await?;
+            let mut cursor = subscribe(&call, topic, &request.topic, request.start).await?;
             Ok(stream::poll_fn(move |cx| {
                 if !request.follow && !cursor.is_behind() {
                     return Poll::Ready(None);
                 }
-                Pin::new(&mut *cursor)
-                    .poll_next(cx)
-                    .map(|message| Some(told(message)))
+                poll_message(&mut cursor, cx).map(Some)
             }))
         };
-        Ok(messages.try_flatten_stream())
+        messages.try_flatten_stream()
     }
 
-    /// Appends each message; answers with a receipt.
+    /// Appends the messages and answers with a receipt.
     pub(super) fn put_stream(
         &self,
         request: Request,
         requests: Requests<StreamReqData>,
-    ) -> Result<impl Future<Output = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
-        Ok(async move {
+    ) -> impl Future<Output = Result<StreamResData, Status>> {
+        let store = self.store.clone();
+        async move {
+            let topic = topic(&*store, &request.topic).await?;
             let receipt = Publishing::new(topic, request, requests).finish().await?;
-            Ok(response(receipt.to_json()))
-        })
+            Ok(response(receipt.encode()))
+        }
     }
 
-    /// Appends each message and tells all messages of the topic, in one order for everyone. Once
-    /// the client half-closes it is told what was there by then.
+    /// Appends the messages, and sends all messages of the topic, in the same order to every
+    /// client. After the client half-closes it still receives the messages that the topic has by
+    /// then.
     pub(super) fn all_stream(
         &self,
         call: Arc<Call>,
         request: Request,
         requests: Requests<StreamReqData>,
-    ) -> Result<impl Stream<Item = Result<StreamResData, Status>>, Status> {
-        let topic = self.store.topic(&request.topic)?;
+    ) -> impl Stream<Item = Result<StreamResData, Status>> {
+        let store = self.store.clone();
         let messages = async move {
-            let mut cursor = subscribe(&call, topic.clone(), &request).await?;
+            let topic = topic(&*store, &request.topic).await?;
+            let mut cursor = subscribe(&call, topic.clone(), &request.topic, request.start).await?;
             let publishing = Publishing::new(topic.clone(), request, requests);
             let mut publishing = Some(publishing.finish().boxed());
             let mut end = None;
@@ -92,44 +100,66 @@ impl Topics {
                 if end.is_some_and(|end| cursor.offset() >= end) {
                     return Poll::Ready(None);
                 }
-                Pin::new(&mut *cursor)
-                    .poll_next(cx)
-                    .map(|message| Some(told(message)))
+                poll_message(&mut cursor, cx).map(Some)
             }))
         };
-        Ok(messages.try_flatten_stream())
+        messages.try_flatten_stream()
     }
 }
 
+async fn topic(store: &dyn Store, name: &Name) -> Result<Arc<dyn Topic>, Status> {
+    store.topic(name).await.map_err(|e| status_of(&e))
+}
+
+/// Makes a cursor of the topic. The call's response metadata gets the position where it starts. The
+/// status of a drain gets the position where the client continues.
 async fn subscribe(
     call: &Call,
     topic: Arc<dyn Topic>,
-    request: &Request,
+    name: &Name,
+    start: StartAt,
 ) -> Result<Box<dyn Cursor>, Status> {
     let epoch = topic.epoch();
-    let cursor = topic.subscribe(request.from).await?;
-    let first = cursor.offset();
-    let mut metadata = MetadataBuilder::with_capacity(2);
-    metadata.add_str("epoch", &epoch.to_string())?;
-    metadata.add_str("offset", &first.to_string())?;
-    call.respond_with(metadata.build());
-    let name = request.topic.clone();
-    call.when_drained(move |sent| status::draining(&name, epoch, first + sent));
+    let subscribed = topic.subscribe(start).await;
+    let cursor = subscribed.map_err(|e| status_of(&e))?;
+    let offset = cursor.offset();
+    call.respond_with(Position { epoch, offset }.encode()?);
+    let topic = name.clone();
+    call.when_drained(move |sent| draining(&topic, Position { epoch, offset }, sent));
     Ok(cursor)
 }
 
-fn told(message: Result<Message, crate::topic::Error>) -> Result<StreamResData, Status> {
-    Ok(response(message?.data.to_string()))
+/// The status with which a drain ends a call that began at `start` and has sent `sent` messages.
+fn draining(topic: &Name, start: Position, sent: u64) -> Status {
+    let plain = Status::draining();
+    let (epoch, next) = (start.epoch, start.offset + sent);
+    let message = format!(
+        "{}: topic {topic} goes on at offset {next} of epoch {epoch}",
+        plain.message()
+    );
+    let topic = topic.clone();
+    Reason::Draining { topic, epoch, next }.encode(Status::new(plain.code(), message))
 }
 
-/// The messages of a call on their way into a topic: while some are being appended, the next
-/// gather.
+fn poll_message(
+    cursor: &mut Box<dyn Cursor>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<StreamResData, Status>> {
+    let message = Pin::new(&mut **cursor).poll_next(cx);
+    message.map(|message: Result<Message, Error>| {
+        let message = message.map_err(|e| status_of(&e))?;
+        Ok(response(message.data.to_string()))
+    })
+}
+
+/// Appends the messages of a call to a topic. While one batch is being appended, the next one is
+/// gathered.
 struct Publishing {
     topic: Arc<dyn Topic>,
-    /// Of the call's first message.
+    /// The producer and the number of the call's first message, if they are given.
     sequence: Option<Sequence>,
     requests: Requests<StreamReqData>,
-    /// How the requests ended.
+    /// The end of the requests: half-close, or a status.
     ended: Option<Result<(), Status>>,
     gathered: Vec<Arc<str>>,
     gathered_bytes: u64,
@@ -140,7 +170,7 @@ struct Publishing {
 impl Publishing {
     fn new(topic: Arc<dyn Topic>, request: Request, requests: Requests<StreamReqData>) -> Self {
         Self {
-            receipt: Receipt::new(request.topic, topic.epoch().to_string()),
+            receipt: Receipt::new(request.topic, topic.epoch()),
             topic,
             sequence: request.sequence,
             requests,
@@ -151,7 +181,7 @@ impl Publishing {
         }
     }
 
-    /// Resolves once everything that was received is as safe as the store makes it.
+    /// Completes when all received messages are acknowledged by the store.
     async fn finish(mut self) -> Result<Receipt, Status> {
         future::poll_fn(|cx| self.poll(cx)).await?;
         Ok(self.receipt)
@@ -161,7 +191,9 @@ impl Publishing {
         loop {
             if let Some(appending) = &mut self.appending {
                 if let Poll::Ready(appended) = appending.poll_unpin(cx) {
-                    self.receipt.add(appended?);
+                    let appended = appended.map_err(|e| status_of(&e))?;
+                    let (stored, duplicates) = (appended.stored, appended.duplicates);
+                    self.receipt.add(appended.first, stored, duplicates);
                     self.appending = None;
                 }
             }
@@ -180,7 +212,7 @@ impl Publishing {
         }
     }
 
-    /// Takes what has arrived, as far as there is room.
+    /// Takes the messages that have arrived, up to the limit of a batch.
     fn gather(&mut self, cx: &mut Context<'_>) {
         while self.ended.is_none() && self.gathered_bytes < GATHERED_BYTES {
             match self.requests.poll_next_unpin(cx) {
@@ -188,7 +220,7 @@ impl Publishing {
                 Poll::Ready(None) => self.ended = Some(Ok(())),
                 Poll::Ready(Some(Err(status))) => self.ended = Some(Err(status)),
                 Poll::Ready(Some(Ok(message))) => {
-                    self.gathered_bytes += cost(&message.data);
+                    self.gathered_bytes += Message::retained_bytes(&message.data);
                     self.gathered.push(message.data.into());
                 }
             }
@@ -196,8 +228,8 @@ impl Publishing {
     }
 
     fn append(&mut self) -> Result<(), Status> {
-        let before = self.receipt.count();
-        // The number behind the last has to be one, too: it is what the topic expects then.
+        let before = self.receipt.acknowledged();
+        // The number after the last one must exist as well, because the topic expects it next.
         let behind = before + self.gathered.len() as u64;
         let sequence = match &self.sequence {
             None => None,
@@ -206,62 +238,12 @@ impl Publishing {
                 .and(start.after(before))
                 .map(Some)
                 .ok_or_else(|| {
-                    let why = "the sequence numbers of this call go beyond 2^64 - 2";
-                    Status::new(RpcStatusCode::INVALID_ARGUMENT, why)
+                    Status::invalid_argument("the sequence numbers of this call go beyond 2^64 - 2")
                 })?,
         };
         self.gathered_bytes = 0;
         let batch = std::mem::take(&mut self.gathered);
         self.appending = Some(self.topic.append(batch, sequence));
         Ok(())
-    }
-}
-
-/// What became of the messages of a call.
-struct Receipt {
-    topic: Name,
-    epoch: String,
-    first: Option<Offset>,
-    last: Option<Offset>,
-    accepted: u64,
-    duplicates: u64,
-}
-
-impl Receipt {
-    fn new(topic: Name, epoch: String) -> Self {
-        Self {
-            topic,
-            epoch,
-            first: None,
-            last: None,
-            accepted: 0,
-            duplicates: 0,
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.accepted + self.duplicates
-    }
-
-    fn add(&mut self, appended: Appended) {
-        self.accepted += appended.stored;
-        self.duplicates += appended.duplicates;
-        if let Some(first) = appended.first {
-            self.first.get_or_insert(first);
-            self.last = Some(first + appended.stored - 1);
-        }
-    }
-
-    /// One line; `first` and `last` are null where nothing was accepted.
-    fn to_json(&self) -> String {
-        json!({
-            "topic": self.topic.as_str(),
-            "epoch": self.epoch,
-            "first": self.first,
-            "last": self.last,
-            "accepted": self.accepted,
-            "duplicates": self.duplicates,
-        })
-        .to_string()
     }
 }

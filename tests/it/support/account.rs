@@ -1,4 +1,4 @@
-//! A topic on disk, and the ledger of what is published to it.
+//! A topic on disk, with publishers and subscribers that keep a ledger of its messages.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -8,27 +8,27 @@ use futures::{SinkExt, StreamExt};
 use greeter_stream::client::{
     Client, Config, PublishError, PublishOptions, SubscribeError, SubscribeOptions, Subscription,
 };
-use greeter_stream::stream::Status;
-use greeter_stream::topic::{From, Name, ProducerName};
+use grpcio_streams::Status;
+use testkit::ledger::{Id, Ledger};
+use testkit::texts::text;
+use testkit::wait::{soon, within, PATIENCE};
+use topic_log::{ProducerName, StartAt};
 
-use super::ledger::{Id, Ledger};
-use super::texts::text;
-use super::{client_with, soon, within, PATIENCE};
+use crate::support::{client_with, topic};
 
+/// The name of the topic.
 pub const TOPIC: &str = "t";
 
-fn topic() -> Name {
-    Name::new(TOPIC).expect("a name")
-}
-
+/// The topic of a server, and its ledger.
 pub struct Account {
     address: String,
     pub ledger: Ledger,
-    /// How many messages who follows has seen.
+    /// How many messages [`follow`](Self::follow) has seen.
     followed: AtomicU64,
 }
 
 impl Account {
+    /// The topic of the server at this address, of which nothing is known yet.
     pub fn of(address: &str) -> Self {
         Self {
             address: address.to_owned(),
@@ -44,19 +44,20 @@ impl Account {
         })
     }
 
-    /// Publishes as `me` until the server refuses, or this many; how it refuses.
+    /// Publishes this many messages as the producer `me`, or until the server refuses one; how it
+    /// refuses.
     pub fn publish(&self, me: &str, messages: u64) -> Result<(), Status> {
         self.publish_in_batches(me, messages, 1)
     }
 
-    /// The same, so many at a time.
+    /// The same with `batch` messages at a time.
     pub fn publish_in_batches(&self, me: &str, messages: u64, batch: u64) -> Result<(), Status> {
         let options = PublishOptions {
             producer: Some(ProducerName::new(me).expect("a name")),
             resume: false,
             ..PublishOptions::default()
         };
-        let mut publisher = self.client().publish(topic(), options);
+        let mut publisher = self.client().publish(topic(TOPIC), options);
         let mut next = 0;
         while next < messages {
             let end = messages.min(next + batch);
@@ -77,13 +78,13 @@ impl Account {
         Ok(())
     }
 
-    /// Publishes until `over`, and goes on after each failure.
+    /// Publishes until `over` is set, and tries again after each failure.
     pub fn publish_patiently(&self, me: &str, over: &AtomicBool) {
         let options = PublishOptions {
             producer: Some(ProducerName::new(me).expect("a name")),
             ..PublishOptions::default()
         };
-        let mut publisher = self.client().publish(topic(), options);
+        let mut publisher = self.client().publish(topic(TOPIC), options);
         let mut number = 0;
         while !over.load(Relaxed) {
             self.ledger.sending(TOPIC, me, number + 1);
@@ -95,28 +96,29 @@ impl Account {
         }
     }
 
-    pub fn subscribe(&self, from: From, follow: bool) -> Subscription {
+    /// A subscription that ends with its first failure.
+    pub fn subscribe(&self, start: StartAt, follow: bool) -> Subscription {
         let options = SubscribeOptions {
-            from,
+            start,
             follow,
             resume: false,
             ..SubscribeOptions::default()
         };
-        self.client().subscribe(topic(), options)
+        self.client().subscribe(topic(TOPIC), options)
     }
 
-    /// What there is from `from` on.
-    pub fn read(&self, from: From) -> Vec<Id> {
-        let messages = self.subscribe(from, false).map(|message| {
+    /// Reads the topic from `start` to its present end.
+    pub fn read(&self, start: StartAt) -> Vec<Id> {
+        let messages = self.subscribe(start, false).map(|message| {
             let message = message.expect("readable");
             self.ledger.recognise(TOPIC, &message.data)
         });
         soon("the log", messages.collect())
     }
 
-    /// What a subscription gives until it is interrupted.
+    /// Reads the topic from its first message until the subscription fails.
     pub fn follow(&self) -> Vec<Id> {
-        let mut messages = self.subscribe(From::Earliest, true);
+        let mut messages = self.subscribe(StartAt::Earliest, true);
         let mut seen = Vec::new();
         loop {
             match within(3 * PATIENCE, "a message", messages.next()) {
@@ -131,7 +133,7 @@ impl Account {
         }
     }
 
-    /// Waits until who follows has seen so many.
+    /// Waits until [`follow`](Self::follow) has seen so many messages.
     pub fn until_followed(&self, messages: u64) {
         let begun = Instant::now();
         while self.followed.load(Relaxed) < messages {

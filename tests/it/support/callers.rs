@@ -1,27 +1,31 @@
-//! Calls with a token, and servers that want one.
+//! Calls with a token, and servers that require one.
 
 use futures::{stream, StreamExt, TryStreamExt};
 use greeter_stream::generated::greeter::StreamResData;
-use greeter_stream::stream::{client as calls, Status};
 use grpcio::CallOption;
+use grpcio_streams::{client as calls, Status};
 use openssl::sha::sha256;
+use testkit::folder::Folder;
+use testkit::raw;
+use testkit::server::Server;
+use testkit::wait::soon;
 
-use super::certificates::Folder;
-use super::process::Server;
-use super::service::request;
-use super::{raw, soon};
+use crate::support::messages::request;
+use crate::support::server;
 
+/// The three methods of the Greeter service.
 pub const METHODS: [&str; 3] = [
     "/Greeter/GetStream",
     "/Greeter/PutStream",
     "/Greeter/AllStream",
 ];
 
+/// The status of a call without a token or a certificate that the server knows.
 pub const UNKNOWN: &str =
-    "UNAUTHENTICATED: this server needs to know who calls: send a token that it \
-                       knows (greeter-client --token-file), or use a certificate that it knows \
-                       (--cert and --key)";
+    "UNAUTHENTICATED: the call needs an identity: send a token that this server knows, or use a \
+     client certificate that it knows";
 
+/// A token as the token file has it.
 pub fn hash(token: &str) -> String {
     sha256(token.as_bytes())
         .iter()
@@ -29,19 +33,24 @@ pub fn hash(token: &str) -> String {
         .collect()
 }
 
-/// A server with this token file.
+/// A server with a token file `tokens` of this content.
 pub fn server(folder: &Folder, callers: &str) -> Server {
-    let path = folder.write("tokens", callers);
-    Server::start(&[
+    server::start(&flags(&folder.write("tokens", callers)))
+}
+
+/// The flags of a server with the token file at this path, whose GetStream has one message.
+pub fn flags(tokens: &str) -> [&str; 6] {
+    [
         "--token-file",
-        &path,
+        tokens,
         "--ticks",
         "1",
         "--tick-interval",
         "1ms",
-    ])
+    ]
 }
 
+/// The metadata of a call with these credentials.
 pub fn with_token<'a>(
     credentials: &'a str,
     topic: Option<&'a str>,
@@ -51,7 +60,7 @@ pub fn with_token<'a>(
     metadata
 }
 
-/// Makes a call with one message; how it ends.
+/// Makes a call with one message; the status with which it ends.
 pub fn call(client: &grpcio::Client, method: &'static str, metadata: &[(&str, &str)]) -> Status {
     let options = raw::with_metadata(metadata);
     let requests = stream::iter([Ok::<_, Status>(request("a"))]);
@@ -74,7 +83,7 @@ pub fn call(client: &grpcio::Client, method: &'static str, metadata: &[(&str, &s
     ended.err().unwrap_or_else(Status::ok)
 }
 
-/// Opens a call and sends no message; how it ends.
+/// Makes a call that sends no message; the failure with which it ends.
 pub fn silent_call(client: &grpcio::Client, method: &'static str, options: CallOption) -> Status {
     let (sink, mut receiver) = client
         .duplex_streaming(&raw::method(method), options)

@@ -1,14 +1,17 @@
-//! A server that keeps its topics in a folder, and its port from one life to the next.
+//! A server that keeps its topics in a folder. It keeps its address, too, when it is started again.
 
-use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lines::Lines;
-use super::process::{Process, Server};
-use super::PATIENCE;
+use testkit::lines::Lines;
+use testkit::ports;
+use testkit::process::Process;
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
-/// So that nothing is dropped and nobody is forgotten while a test looks on.
+use crate::support::server;
+
+/// The flags of a server that drops no message and forgets no producer during a test.
 pub const KEEP_ALL: [&str; 8] = [
     "--retention-messages",
     "1000000000",
@@ -20,23 +23,25 @@ pub const KEEP_ALL: [&str; 8] = [
     "1000000",
 ];
 
-/// What is wrong, and what becomes of the store; not each call.
-const LOG: &str = "warn,greeter_stream::topic=info";
+/// What the server logs: what is wrong and what happens to the store, and not each call.
+const LOG: &str = "warn,topic_log=info";
 
+/// A server that may be stopped, killed and started again.
 pub struct Durable {
+    /// Where it listens while it runs.
     pub address: String,
     args: Vec<String>,
     server: Option<Server>,
-    /// The longest that it took to listen.
+    /// The longest time that it took until it listened.
     pub longest_start: Duration,
 }
 
 impl Durable {
-    /// A server with its topics in `folder`.
+    /// Starts a server with its topics in `folder` and with these flags.
     pub fn start(folder: &str, flags: &[&str]) -> Self {
         let args = [&["--data", folder], flags].concat();
         let mut durable = Self {
-            address: format!("127.0.0.1:{}", port()),
+            address: ports::free_address(),
             args: args.into_iter().map(str::to_owned).collect(),
             server: None,
             longest_start: Duration::ZERO,
@@ -45,53 +50,54 @@ impl Durable {
         durable
     }
 
+    /// The server. Panics when it does not run.
     pub fn server(&mut self) -> &mut Server {
         self.server.as_mut().expect("it runs")
     }
 
+    /// Starts the server after its end.
     pub fn start_again(&mut self) {
         let begun = Instant::now();
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
-        self.server = Some(Server::start_with(&self.address, &args, LOG));
+        self.server = Some(server::start_with(&self.address, &args, LOG));
         self.longest_start = self.longest_start.max(begun.elapsed());
     }
 
-    /// Starts it and kills it after a while, whether it listens by then or not.
+    /// Starts the server and kills it after this time, whether it listens by then or not.
     pub fn start_and_kill(&mut self, after: Duration) {
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
-        let (process, _, log) = Server::spawn(&self.address, &args, LOG);
+        let (process, _, log) = server::spawn(&self.address, &args, LOG);
         thread::sleep(after);
         kill(process, log);
     }
 
-    /// SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         let server = self.server.take().expect("it runs");
         kill(server.process, server.log);
     }
 
-    /// SIGTERM, which it has to obey.
+    /// Stops the server with SIGTERM, after which it must exit with 0.
     pub fn stop(&mut self) {
         let mut server = self.server.take().expect("it runs");
-        server.process.signal("TERM");
-        let status = server.process.wait(PATIENCE);
+        let status = server.stop(PATIENCE);
         let log = without_panics(server.log);
         assert_eq!(status.code(), Some(0), "{log:#?}");
     }
 }
 
 fn kill(mut process: Process, log: Lines) {
-    process.0.kill().expect("killed");
+    process.kill();
     let status = process.wait(PATIENCE);
     let log = without_panics(log);
     assert_eq!(
         status.code(),
         None,
-        "it was to be killed: {status}, {log:#?}"
+        "the server ended before it was killed: {status}, {log:#?}"
     );
 }
 
-/// All that it said, once it has ended.
+/// All lines of a log, once the server has ended. Panics when the server has panicked.
 pub fn without_panics(log: Lines) -> Vec<String> {
     let log = log.rest();
     assert!(
@@ -99,12 +105,4 @@ pub fn without_panics(log: Lines) -> Vec<String> {
         "{log:#?}"
     );
     log
-}
-
-/// A free port that the system gives to nobody who asks for any, so that it stays free while there
-/// is no server: above the privileged ones, below those that are given away.
-fn port() -> u16 {
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_768));
-    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.expect("endless")
 }

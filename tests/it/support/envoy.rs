@@ -1,4 +1,4 @@
-//! Envoy with the configuration of `deploy/`, in front of a server.
+//! Envoy in front of a server, with the configuration of `deploy/envoy.yaml`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,36 +6,36 @@ use std::net::TcpStream;
 use std::process::Stdio;
 
 use grpcio::{ChannelBuilder, ChannelCredentialsBuilder};
+use grpcio_streams::Queues;
 use openssl::ssl::{SslConnector, SslMethod, SslStream};
-
-use super::certificates::{Certificate, Folder};
-use super::lines::Lines;
-use super::process::{run, text, tool, Process};
-use super::PATIENCE;
-use greeter_stream::stream::Queues;
+use testkit::certificates::Certificate;
+use testkit::environment::tool;
+use testkit::folder::Folder;
+use testkit::process::{run, text, Process};
+use testkit::wait::PATIENCE;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/envoy.yaml");
 
-/// What clients connect to.
+/// A running Envoy.
 pub struct Edge {
+    /// Where clients connect to.
     pub address: String,
     _process: Process,
 }
 
 impl Edge {
-    /// In front of the server at `server`, which speaks TLS if it is `secured`. The files are
-    /// [those of the folder](files).
+    /// Starts Envoy in front of the server at `server`, which speaks TLS if it is `secured`. The folder
+    /// must have [the files](files).
     pub fn start(folder: &Folder, server: &str, secured: bool) -> Self {
         let (path, at) = (configure(folder, server, secured), folder.path("admin"));
         let mut envoy = tool("GREETER_TEST_ENVOY");
-        // One thread, so that all clients share a connection to the server.
+        // With one thread all clients share a connection to the server.
         envoy.args(["-c", &path, "--concurrency", "1", "--disable-hot-restart"]);
         envoy
             .args(["--admin-address-path", &at])
             .stdin(Stdio::null());
-        // Nobody reads the access log.
         let mut process = Process::start(envoy.stdout(Stdio::null()));
-        let mut log = Lines::of(process.0.stderr.take().expect("piped"));
+        let mut log = process.error_lines();
         log.wait_for_all(PATIENCE, &["starting workers"]);
         let admin = fs::read_to_string(at).expect("where Envoy says it is");
         Self {
@@ -44,7 +44,7 @@ impl Edge {
         }
     }
 
-    /// The binding's own client.
+    /// The binding's own client, connected to Envoy.
     pub fn client(&self, folder: &Folder) -> grpcio::Client {
         let ca = fs::read(folder.path("ca.crt")).expect("a CA");
         let credentials = ChannelCredentialsBuilder::new().root_cert(ca).build();
@@ -52,7 +52,7 @@ impl Edge {
         grpcio::Client::new(builder.set_credentials(credentials).connect(&self.address))
     }
 
-    /// A connection on which anything can be sent.
+    /// A TLS connection to Envoy on which a test can send anything. `protocol` is what ALPN offers.
     pub fn connect(&self, folder: &Folder, protocol: &[u8]) -> SslStream<TcpStream> {
         let socket = TcpStream::connect(&self.address).expect("listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
@@ -65,7 +65,7 @@ impl Edge {
     }
 }
 
-/// A folder with Envoy's certificate and the CA that clients trust; Envoy does, too.
+/// A folder with Envoy's certificate, and the CA that clients and Envoy trust.
 pub fn files() -> (Folder, Certificate) {
     let (folder, ca) = (Folder::new(), Certificate::ca("ca"));
     folder.write("ca.crt", ca.pem());
@@ -73,7 +73,7 @@ pub fn files() -> (Folder, Certificate) {
     (folder, ca)
 }
 
-/// What `--mode validate` says of the file.
+/// Whether `--mode validate` accepts the file, and what it says.
 pub fn validate(folder: &Folder, secured: bool) -> (bool, String) {
     let path = configure(folder, "localhost:50052", secured);
     let mut envoy = tool("GREETER_TEST_ENVOY");
@@ -82,7 +82,7 @@ pub fn validate(folder: &Folder, secured: bool) -> (bool, String) {
     (output.status.success(), said)
 }
 
-/// The file with this test's addresses, ports and certificates.
+/// Writes the file with the addresses, ports and certificates of this test; its path.
 fn configure(folder: &Folder, server: &str, secured: bool) -> String {
     let (host, port) = server.rsplit_once(':').expect("a port");
     let files = folder.path("");
@@ -100,14 +100,14 @@ fn configure(folder: &Folder, server: &str, secured: bool) -> String {
         configuration = configuration.replace(theirs, ours);
     }
     if secured {
-        // What is commented out as a whole.
+        // These lines are comments in the file.
         assert!(configuration.contains("\n#    transport_socket:"), "TLS");
         configuration = configuration.replace("\n#    ", "\n    ");
     }
     folder.write("envoy.yaml", configuration)
 }
 
-/// Where the clients' listener is.
+/// Where the listener for clients is, as the admin interface says.
 fn address(admin: &str) -> String {
     let mut socket = TcpStream::connect(admin.trim()).expect("listens");
     socket.set_read_timeout(Some(PATIENCE)).expect("a limit");

@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::time::Instant;
 
-use greeter_stream::client::{Client, Config, Tls};
+use greeter_stream::client::{Client, ClientTls, Config};
+use testkit::certificates::Certificate;
+use testkit::folder::Folder;
+use testkit::process::{run, text};
+use testkit::server::Server;
+use testkit::wait::PATIENCE;
 
-use super::certificates::{Certificate, Folder};
-use super::process::{client as program, run, text, Server};
-use super::{client_with, PATIENCE};
+use crate::support::program::client as program;
+use crate::support::{client_with, server};
 
-/// A server for clients that trust `ca.crt`; `mutual` for those only that `clients.crt` has signed.
+/// A server for clients that trust `ca.crt`. With `mutual` it takes only those whose certificate
+/// `clients.crt` has signed.
 pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
     let (certificate, key) = folder.write_pair("server", &ca.sign_server("one"));
     folder.write("ca.crt", ca.pem());
@@ -19,11 +24,11 @@ pub fn server(folder: &Folder, ca: &Certificate, mutual: bool) -> Server {
     if mutual {
         args.extend(["--client-ca", &clients]);
     }
-    Server::start(&args)
+    server::start(&args)
 }
 
-/// The library's client.
-pub fn library(address: &str, tls: Tls) -> Client {
+/// The typed client of the server at `address`.
+pub fn library(address: &str, tls: ClientTls) -> Client {
     client_with(Config {
         servers: vec![address.to_owned()],
         timeout: Some(PATIENCE),
@@ -32,19 +37,20 @@ pub fn library(address: &str, tls: Tls) -> Client {
     })
 }
 
-pub fn trusting(folder: &Folder) -> Tls {
+/// Trusts `ca.crt` of the folder.
+pub fn trusting(folder: &Folder) -> ClientTls {
     let ca = folder.path("ca.crt");
-    Tls::new().ca(Path::new(&ca)).expect("a CA")
+    ClientTls::new().ca(Path::new(&ca)).expect("a CA")
 }
 
-/// What the program prints and says, and its exit code.
+/// Runs `greeter-client`; its standard output, its standard error and its exit code.
 pub fn by_program(address: &str, args: &[&str]) -> (String, String, Option<i32>) {
     let output = run(&mut program(address, args), b"a\nb\n");
     let texts = (text(&output.stdout), text(&output.stderr));
     (texts.0.to_owned(), texts.1.to_owned(), output.status.code())
 }
 
-/// Calls, which has to fail so.
+/// Runs `greeter-client get`, which must fail soon because the server does what `why` says.
 pub fn fails(address: &str, args: &[&str], why: &str) {
     let begun = Instant::now();
     let (out, said, code) = by_program(address, &[args, &["get", "a"]].concat());

@@ -1,0 +1,20 @@
+//! How the checks open a store.
+
+use crate::limits::StoreLimits;
+use crate::retention::Retention;
+use crate::store::Store;
+
+/// How the checks open a store.
+///
+/// `default()` makes a place without topics, for example a temporary folder. Each check makes its
+/// own. A check opens one store at a time in it: it drops one before it opens the next.
+pub trait Harness: Default {
+    /// Whether a store has what an earlier store in the same place had.
+    const SURVIVES_REOPENING: bool;
+
+    /// How many random histories [`model`](super::model) tries.
+    const HISTORIES: u32 = 200;
+
+    /// Opens the store in this place.
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store>;
+}

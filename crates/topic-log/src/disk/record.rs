@@ -1,0 +1,189 @@
+//! What is stored of topics and producers besides the messages. Numbers are big-endian and have
+//! eight bytes.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::block::nanos;
+use super::checksum::{self, number, Damaged};
+use crate::name::{Name, ProducerName};
+use crate::offset::{Bounds, Epoch, Offset};
+use crate::producers::Known;
+
+/// The first byte of the keys of topics.
+pub(super) const TOPIC: u8 = b't';
+/// The first byte of the keys of producers.
+pub(super) const PRODUCER: u8 = b'p';
+/// The key of the epoch of new topics.
+pub(super) const EPOCH: &[u8] = b"s/epoch";
+
+/// The record of a topic. Its key is [`TOPIC`] and the number of the topic. Its value is the
+/// checksum, the numbers in the order of these fields, and the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Topic {
+    pub(super) epoch: Epoch,
+    /// The offsets that subscribers can read.
+    pub(super) bounds: Bounds,
+    /// The first message that is still stored. It may be before the bounds: a block is removed once
+    /// the bounds have passed all of it.
+    pub(super) stored_from: Offset,
+    /// The bytes that the topic keeps, as [`Retention::bytes`](crate::Retention::bytes) counts them.
+    pub(super) bytes: u64,
+    /// The sum of the next sequence numbers of its producers. Shows whether they and the topic were
+    /// written together.
+    pub(super) sequenced: u64,
+    /// When the last message was received.
+    pub(super) latest_time: SystemTime,
+    pub(super) name: Name,
+}
+
+/// The record of a producer. Its key is [`PRODUCER`], the number of the topic, and the name of the
+/// producer. Its value is the checksum and these numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Producer {
+    pub(super) known: Known,
+    /// Producers that published later have a higher number.
+    pub(super) seen: u64,
+}
+
+impl Topic {
+    pub(super) fn key(id: u64) -> [u8; 9] {
+        prefixed(TOPIC, id)
+    }
+
+    pub(super) fn encode(&self, key: &[u8]) -> Vec<u8> {
+        let numbers = [
+            self.epoch.0,
+            self.bounds.earliest,
+            self.bounds.next,
+            self.stored_from,
+            self.bytes,
+            self.sequenced,
+            nanos(self.latest_time),
+        ];
+        encode(key, &numbers, self.name.as_str())
+    }
+
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, Self), Damaged> {
+        let mut rest = checksum::verify(key, value)?;
+        let record = Self {
+            epoch: Epoch(number(&mut rest)?),
+            bounds: Bounds {
+                earliest: number(&mut rest)?,
+                next: number(&mut rest)?,
+            },
+            stored_from: number(&mut rest)?,
+            bytes: number(&mut rest)?,
+            sequenced: number(&mut rest)?,
+            latest_time: UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
+            name: Name::new(text(rest)?).map_err(|_| Damaged)?,
+        };
+        let id = number(&mut without_prefix(key)?)?;
+        let Bounds { earliest, next } = record.bounds;
+        let ordered = record.stored_from <= earliest && earliest <= next;
+        // Nothing is ever counted up to more than that.
+        let small = [id, next, record.bytes].iter().all(|n| *n < 1 << 62);
+        if ordered && small {
+            Ok((id, record))
+        } else {
+            Err(Damaged)
+        }
+    }
+}
+
+impl Producer {
+    pub(super) fn key(topic: u64, name: &ProducerName) -> Vec<u8> {
+        [&Self::prefix(topic), name.as_str().as_bytes()].concat()
+    }
+
+    /// The first bytes of the keys of all producers of a topic.
+    pub(super) fn prefix(topic: u64) -> [u8; 9] {
+        prefixed(PRODUCER, topic)
+    }
+
+    pub(super) fn encode(self, key: &[u8]) -> Vec<u8> {
+        encode(key, &[self.known.first, self.known.next, self.seen], "")
+    }
+
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, ProducerName, Self), Damaged> {
+        let mut rest = checksum::verify(key, value)?;
+        let known = Known {
+            first: number(&mut rest)?,
+            next: number(&mut rest)?,
+        };
+        let seen = number(&mut rest)?;
+        let mut key = without_prefix(key)?;
+        let topic = number(&mut key)?;
+        let name = ProducerName::new(text(key)?).map_err(|_| Damaged)?;
+        Ok((topic, name, Self { known, seen }))
+    }
+}
+
+/// The value of [`EPOCH`].
+pub(super) fn encode_epoch(epoch: u64) -> Vec<u8> {
+    encode(EPOCH, &[epoch], "")
+}
+
+pub(super) fn decode_epoch(value: &[u8]) -> Result<u64, Damaged> {
+    number(&mut checksum::verify(EPOCH, value)?)
+}
+
+fn prefixed(prefix: u8, id: u64) -> [u8; 9] {
+    let mut key = [prefix; 9];
+    key[1..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn without_prefix(key: &[u8]) -> Result<&[u8], Damaged> {
+    key.split_first().map(|(_, rest)| rest).ok_or(Damaged)
+}
+
+fn encode(key: &[u8], numbers: &[u64], name: &str) -> Vec<u8> {
+    let mut value = vec![0; checksum::LENGTH];
+    value.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+    value.extend_from_slice(name.as_bytes());
+    checksum::write(key, value)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Damaged> {
+    std::str::from_utf8(bytes).map_err(|_| Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let topic = Topic {
+            epoch: Epoch(1),
+            bounds: Bounds {
+                earliest: 3,
+                next: 4,
+            },
+            stored_from: 2,
+            bytes: 5,
+            sequenced: 6,
+            latest_time: UNIX_EPOCH + Duration::from_nanos(7),
+            name: Name::new("stocks/aaa").unwrap(),
+        };
+        let key = Topic::key(8);
+        let value = topic.encode(&key);
+        assert_eq!(Topic::decode(&key, &value), Ok((8, topic)));
+        assert_eq!(Topic::decode(&Topic::key(9), &value), Err(Damaged));
+
+        let producer = Producer {
+            known: Known { first: 1, next: 2 },
+            seen: 3,
+        };
+        let name = ProducerName::new("p").unwrap();
+        let key = Producer::key(7, &name);
+        let value = producer.encode(&key);
+        assert_eq!(Producer::decode(&key, &value), Ok((7, name, producer)));
+        for at in 0..value.len() {
+            let mut changed = value.clone();
+            changed[at] ^= 1;
+            assert_eq!(Producer::decode(&key, &changed), Err(Damaged));
+            assert_eq!(Producer::decode(&key, &value[..at]), Err(Damaged));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The bytes that all topics in memory keep together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Error;
+
+/// The bytes that all topics keep together, and their limit.
+#[derive(Debug)]
+pub(super) struct KeptBytes {
+    limit: u64,
+    bytes: AtomicU64,
+}
+
+impl KeptBytes {
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts `bytes` of a batch, for which its topic is about to drop `freed` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`]. Then nothing is counted.
+    pub(super) fn reserve(&self, bytes: u64, freed: u64) -> Result<(), Error> {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.limit.saturating_add(freed) {
+            self.release(bytes);
+            return Err(Error::Limit {
+                of: "bytes in all topics",
+                limit: self.limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts `bytes` less, which were dropped.
+    pub(super) fn release(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}

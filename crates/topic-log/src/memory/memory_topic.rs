@@ -1,0 +1,204 @@
+//! One topic in memory: all of it is in its tail.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::future::{self, BoxFuture, FutureExt};
+use parking_lot::MutexGuard;
+
+use super::kept_bytes::KeptBytes;
+use crate::append::{Appended, Sequence};
+use crate::error::Error;
+use crate::identity::{Identity, Start};
+use crate::message::Message;
+use crate::notifier::Notifier;
+use crate::offset::{Bounds, Epoch, Offset};
+use crate::producers::Producers;
+use crate::retention::Retention;
+use crate::start_at::StartAt;
+use crate::store::{Cursor, Topic};
+use crate::tail::{HasTail, State, Tail};
+use crate::tail_cursor::{Loading, Readable, TailCursor};
+
+/// A message that comes this long after the previous one is taken for a single one. At full speed
+/// the next message comes within a few microseconds.
+const QUIET: Duration = Duration::from_micros(50);
+
+#[derive(Debug)]
+pub(super) struct MemoryTopic {
+    tail: Tail,
+    retention: Retention,
+    /// What all topics keep.
+    kept: Arc<KeptBytes>,
+}
+
+impl MemoryTopic {
+    /// An empty topic that remembers this number of producers.
+    pub(super) fn new(
+        identity: Identity,
+        producers: NonZeroUsize,
+        retention: Retention,
+        kept: Arc<KeptBytes>,
+        notifier: Arc<Notifier>,
+    ) -> Self {
+        let bounds = Bounds {
+            earliest: 0,
+            next: 0,
+        };
+        let state = State::new(bounds, 0, Producers::new(producers), UNIX_EPOCH);
+        Self {
+            tail: Tail::new(identity, state, notifier),
+            retention,
+            kept,
+        }
+    }
+
+    /// Drops the messages that are too old.
+    pub(super) fn expire(&self) {
+        drop(self.state());
+    }
+
+    fn append_now(
+        &self,
+        batch: &[Arc<str>],
+        sequence: Option<Sequence>,
+    ) -> Result<Appended, Error> {
+        let mut state = self.tail.lock();
+        state.check_open()?;
+        let count = batch.len() as u64;
+        let topic = &self.tail.identity.name;
+        let checked = match &sequence {
+            None => None,
+            Some(sequence) => Some(state.producers.check(topic, sequence, count)?),
+        };
+        let duplicates = checked.map_or(0, |checked| checked.duplicates);
+        // Not more than `count`, which is a length.
+        let fresh = &batch[duplicates as usize..];
+        let now = SystemTime::now().max(state.latest_time);
+        self.drop_older(&mut state, now);
+        self.reserve(&state, fresh)?;
+        state.latest_time = now;
+        let before = std::mem::replace(&mut state.used, Instant::now());
+        let quiet = state.used.duration_since(before) >= QUIET;
+        let first = state.bounds.next;
+        for data in fresh {
+            state.bytes += Message::retained_bytes(data);
+            let data = data.clone();
+            state.recent.push_back(Message { time: now, data });
+        }
+        let stored = fresh.len() as u64;
+        state.bounds.next += stored;
+        if let (Some(sequence), Some(checked)) = (sequence, checked) {
+            state.producers.remember(sequence.producer, checked.known);
+        }
+        self.retain(&mut state, now);
+        self.tail.release(state, quiet);
+        Ok(Appended {
+            first: (stored > 0).then_some(first),
+            stored,
+            duplicates,
+        })
+    }
+
+    /// Counts a batch among what all topics keep.
+    fn reserve(&self, state: &State, batch: &[Arc<str>]) -> Result<(), Error> {
+        let bytes = batch.iter().map(|text| Message::retained_bytes(text));
+        let bytes: u64 = bytes.sum();
+        // What this topic drops for the batch.
+        let freed = (state.bytes + bytes).saturating_sub(self.retention.bytes);
+        self.kept.reserve(bytes, freed)
+    }
+
+    /// Drops what the retention of the topic does not allow.
+    fn retain(&self, state: &mut State, now: SystemTime) {
+        let retention = &self.retention;
+        while state.bounds.count() > retention.messages || state.bytes > retention.bytes {
+            self.drop_first(state);
+        }
+        self.drop_older(state, now);
+    }
+
+    fn drop_older(&self, state: &mut State, now: SystemTime) {
+        let Some(age) = self.retention.age else {
+            return;
+        };
+        let old = |message: &Message| now.duration_since(message.time).is_ok_and(|is| is > age);
+        while state.recent.front().is_some_and(old) {
+            self.drop_first(state);
+        }
+    }
+
+    fn drop_first(&self, state: &mut State) {
+        if let Some(message) = state.recent.pop_front() {
+            let bytes = Message::retained_bytes(&message.data);
+            state.bytes -= bytes;
+            state.bounds.earliest += 1;
+            self.kept.release(bytes);
+        }
+    }
+
+    fn start(&self, start: StartAt) -> Result<Offset, Error> {
+        let state = self.state();
+        Ok(match self.tail.identity.resolve(start, state.bounds)? {
+            Start::At(offset) => offset,
+            Start::Since(time) => state.since(time),
+        })
+    }
+}
+
+impl HasTail for MemoryTopic {
+    fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.tail.lock();
+        if self.retention.age.is_some() {
+            self.drop_older(&mut state, SystemTime::now());
+        }
+        state
+    }
+}
+
+impl Readable for MemoryTopic {
+    /// All messages that the topic keeps are in its tail: this one is no longer kept.
+    fn load(self: Arc<Self>, offset: Offset, _next: Offset) -> Loading {
+        let error = self.tail.identity.out_of_range(offset, self.bounds());
+        future::ready(Err(error)).boxed()
+    }
+}
+
+impl Topic for MemoryTopic {
+    fn epoch(&self) -> Epoch {
+        self.tail.identity.epoch
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.state().bounds
+    }
+
+    fn append(
+        &self,
+        batch: Vec<Arc<str>>,
+        sequence: Option<Sequence>,
+    ) -> BoxFuture<'static, Result<Appended, Error>> {
+        future::ready(self.append_now(&batch, sequence)).boxed()
+    }
+
+    fn subscribe(
+        self: Arc<Self>,
+        start: StartAt,
+    ) -> BoxFuture<'static, Result<Box<dyn Cursor>, Error>> {
+        let subscribed = self
+            .start(start)
+            .map(|offset| Box::new(TailCursor::new(self, offset)) as Box<dyn Cursor>);
+        future::ready(subscribed).boxed()
+    }
+}
+
+impl Drop for MemoryTopic {
+    fn drop(&mut self) {
+        self.kept.release(self.tail.lock().bytes);
+    }
+}

@@ -1,0 +1,205 @@
+//! The end of a topic's log, as every store has it in memory: which offsets the topic has, its most
+//! recent messages, its producers, and the subscribers that wait for more.
+//!
+//! A tail knows no store. What is older than its recent messages, if the topic keeps more, is the
+//! store's to load.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::message::Message;
+use crate::notifier::{Notifier, Waiters};
+use crate::offset::{Bounds, Offset};
+use crate::producers::Producers;
+
+/// A cursor takes several messages at a time, so that it locks the tail less often. It takes at
+/// most these, because they stay in memory even when retention drops them.
+const READ_AHEAD_MESSAGES: usize = 64;
+const READ_AHEAD_BYTES: usize = 16 * 1024;
+
+/// The end of the log of one topic.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) identity: Identity,
+    state: Mutex<State>,
+    /// A copy of `bounds.next`. Subscribers at the end read it without the lock.
+    next: AtomicU64,
+    waiters: Arc<Waiters>,
+    notifier: Arc<Notifier>,
+}
+
+/// What is behind the lock of a [`Tail`].
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) bounds: Bounds,
+    /// The last messages before `bounds.next`.
+    pub(crate) recent: VecDeque<Message>,
+    /// The bytes of all messages that the topic keeps, in memory or not, as
+    /// [`Message::retained_bytes`] counts them.
+    pub(crate) bytes: u64,
+    pub(crate) producers: Producers,
+    /// When the last message was received. The times in a log never go back, even when the clock
+    /// of the machine does.
+    pub(crate) latest_time: SystemTime,
+    /// When the topic was last used: a message was published, or a subscriber came or left.
+    pub(crate) used: Instant,
+    closed: bool,
+}
+
+/// What a store keeps of a topic, which includes its tail.
+pub(crate) trait HasTail: Send + Sync + 'static {
+    fn tail(&self) -> &Tail;
+
+    /// Locks the tail. A store that drops old messages when it is asked for them drops them first.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.tail().lock()
+    }
+}
+
+/// What a cursor finds at its offset.
+pub(crate) enum Found {
+    /// Messages, which it has taken.
+    Recent,
+    /// The end of the log.
+    End,
+    /// Messages that are not in memory. The offset is `bounds.next`.
+    Older(Offset),
+}
+
+impl Tail {
+    pub(crate) fn new(identity: Identity, state: State, notifier: Arc<Notifier>) -> Self {
+        Self {
+            identity,
+            next: AtomicU64::new(state.bounds.next),
+            state: Mutex::new(state),
+            waiters: Arc::default(),
+            notifier,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Whether there is a message at `offset` or behind it.
+    pub(crate) fn is_beyond(&self, offset: Offset) -> bool {
+        self.next.load(Ordering::SeqCst) > offset
+    }
+
+    /// Takes messages from `offset` on out of `state`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] and [`Error::Closed`].
+    pub(crate) fn read(
+        &self,
+        state: &State,
+        offset: Offset,
+        into: &mut VecDeque<Message>,
+    ) -> Result<Found, Error> {
+        if offset < state.bounds.earliest {
+            return Err(self.identity.out_of_range(offset, state.bounds));
+        }
+        let Some(skip) = offset.checked_sub(state.recent_from()) else {
+            return if state.closed {
+                Err(Error::Closed)
+            } else {
+                Ok(Found::Older(state.bounds.next))
+            };
+        };
+        let mut bytes = 0;
+        // At most the number of recent messages: no cursor is beyond the end.
+        let recent = state.recent.iter().skip(skip as usize);
+        for message in recent.take(READ_AHEAD_MESSAGES) {
+            bytes += message.data.len();
+            into.push_back(message.clone());
+            if bytes >= READ_AHEAD_BYTES {
+                break;
+            }
+        }
+        if !into.is_empty() {
+            Ok(Found::Recent)
+        } else if state.closed {
+            Err(Error::Closed)
+        } else {
+            Ok(Found::End)
+        }
+    }
+
+    /// Shows subscribers the bounds of `state`, releases the lock, and has the subscribers woken
+    /// that wait. `quiet` as for [`Notifier::notify`].
+    pub(crate) fn release(&self, state: MutexGuard<'_, State>, quiet: bool) {
+        self.next.store(state.bounds.next, Ordering::SeqCst);
+        drop(state);
+        self.notifier.notify(&self.waiters, quiet);
+    }
+
+    /// Ends all subscriptions, and accepts no more messages.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.notifier.notify(&self.waiters, false);
+    }
+
+    /// Notes that somebody uses the topic.
+    pub(crate) fn touch(&self) {
+        self.lock().used = Instant::now();
+    }
+
+    /// The subscribers that wait at the end.
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
+impl State {
+    /// A log that has these bounds, with nothing in memory.
+    pub(crate) fn new(
+        bounds: Bounds,
+        bytes: u64,
+        producers: Producers,
+        latest_time: SystemTime,
+    ) -> Self {
+        Self {
+            bounds,
+            recent: VecDeque::new(),
+            bytes,
+            producers,
+            latest_time,
+            used: Instant::now(),
+            closed: false,
+        }
+    }
+
+    /// The offset of the first of the recent messages.
+    pub(crate) fn recent_from(&self) -> Offset {
+        self.bounds.next - self.recent.len() as u64
+    }
+
+    /// The offset of the first recent message that was received at `time` or later.
+    pub(crate) fn since(&self, time: SystemTime) -> Offset {
+        let before = self.recent.partition_point(|message| message.time < time);
+        self.recent_from() + before as u64
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Closed`] once the topic is closed.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.closed {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the topic keeps no message and has not been used for this time.
+    pub(crate) fn is_idle(&self, time: Duration) -> bool {
+        self.bounds.is_empty() && self.used.elapsed() >= time
+    }
+}

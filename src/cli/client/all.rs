@@ -1,0 +1,113 @@
+//! `all`: AllStream between standard input and standard output, or a conversation on a topic.
+
+use futures::channel::mpsc::unbounded;
+use futures::{future, Stream, StreamExt, TryStreamExt};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::input::{Input, InputError};
+use super::output::Output;
+use super::prompt::Prompt;
+use super::queue::SILENT_WAIT;
+use super::resume::{self, Follow};
+use crate::client::{Client, JoinOptions};
+use topic_log::{Name, StartAt};
+
+/// How many earlier messages are shown first at a prompt.
+const SHOWN: u64 = 10;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    topic: Follow,
+
+    /// Put NAME and a colon before each line
+    #[arg(long, value_name = "NAME", requires = "topic")]
+    name: Option<String>,
+
+    /// Print each message as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    match args.topic.topic.clone() {
+        Some(topic) => converse(client, topic, args).await,
+        None => {
+            let lines = Input::stdin().lines().map_err(Failure::from);
+            Output::new(args.json).print(client.all(lines)?).await
+        }
+    }
+}
+
+/// Publishes the lines and prints the topic. After the end of the input it prints the messages that
+/// the topic has by then, and ends.
+async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure> {
+    if client.config().wait {
+        // This comes before the prompt, because the notice that the client waits would disturb the
+        // prompt.
+        while !client.connected(SILENT_WAIT).await {}
+    }
+    let text = match &args.name {
+        Some(name) => format!("{name}> "),
+        None => "> ".to_owned(),
+    };
+    match Prompt::open(text)? {
+        Some(prompt) => {
+            let (typed, lines) = unbounded();
+            let output = Output::above(prompt.above(), args.json);
+            let console = Console::above(prompt.above());
+            let talking = talk(
+                client,
+                topic,
+                args,
+                StartAt::Last(SHOWN),
+                lines,
+                output,
+                console,
+            );
+            prompt.during(talking, typed).await
+        }
+        None => {
+            let lines = Input::stdin().with_room(prefix(&args).len()).lines();
+            let (output, console) = (Output::new(args.json), Console::plain());
+            talk(client, topic, args, StartAt::Latest, lines, output, console).await
+        }
+    }
+}
+
+/// The text before each line.
+fn prefix(args: &Args) -> String {
+    let name = args.name.as_ref();
+    name.map_or_else(String::new, |name| format!("{name}: "))
+}
+
+async fn talk(
+    client: Client,
+    topic: Name,
+    args: Args,
+    start: StartAt,
+    lines: impl Stream<Item = Result<String, InputError>>,
+    output: Output,
+    console: Console,
+) -> Result<(), Failure> {
+    let options = JoinOptions {
+        start: args.topic.from.unwrap_or(start),
+        resume: args.topic.resume,
+        notice: console.notice(),
+    };
+    let (mut sender, received) = client.join(topic.clone(), options).await?.split();
+    let prefix = prefix(&args);
+    let lines = lines.map_ok(move |line| format!("{prefix}{line}"));
+    let sending = async {
+        match resume::publish(&mut sender, lines.map_err(Failure::from), &console).await {
+            // A loss does not end the receiving of messages.
+            Err(Failure::Lost(why)) => Ok(Err(Failure::Lost(why))),
+            Err(other) => Err(other),
+            Ok(()) => Ok(Ok(())),
+        }
+    };
+    let receiving = resume::print(&topic, received, usize::MAX, output, &console);
+    let (sent, ()) = future::try_join(sending, receiving).await?;
+    sent
+}

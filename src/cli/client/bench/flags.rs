@@ -1,0 +1,106 @@
+//! The flags of a load.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+/// How many hexadecimal digits at the start of a message have the time at which it was to be sent.
+pub(super) const STAMP: usize = 16;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli::client) struct Args {
+    #[command(subcommand)]
+    pub(super) work: Work,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Work {
+    /// GetStream at full speed: streams that repeatedly read a topic from its earliest message on
+    Get(Load),
+    /// PutStream at full speed: streams that each publish to a topic of their own
+    Put(Load),
+    /// AllStream: round trips of one message at a time on each stream
+    Ping(PacedLoad),
+    /// One publisher, and streams that follow its topic
+    Fan(PacedLoad),
+    /// Idle streams that follow a topic where nothing is published until the end
+    Idle(Load),
+    /// Short calls, one after the other on each stream: GetStream with one message
+    Calls(PacedLoad),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Load {
+    /// The number of streams at the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) streams: NonZeroUsize,
+
+    /// The number of connections that carry the streams; at most the number of streams
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) connections: NonZeroUsize,
+
+    /// The size of a message's text in bytes; at least 16
+    #[arg(long, value_name = "BYTES", default_value_t = STAMP as u32,
+        value_parser = clap::value_parser!(u32).range(STAMP as i64..=4_000_000))]
+    pub(super) size: u32,
+
+    /// How long to measure
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(super) duration: Duration,
+
+    /// How long to run before measuring
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub(super) warmup: Duration,
+
+    /// The number of completion queues of this client, each with a thread of its own [default: one
+    /// for each processor]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+
+    /// Measure the processor time and memory of the server, whose process on this machine has this
+    /// number (Linux only)
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) pid: Option<u32>,
+
+    /// Print the result as a JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PacedLoad {
+    #[command(flatten)]
+    pub(super) load: Load,
+
+    /// Messages or calls per second of each stream; for `fan`, messages per second of the publisher
+    /// [default: as many as possible]. With this flag latencies count from the time at which a
+    /// message was to be sent
+    #[arg(long, value_name = "N")]
+    pub(super) rate: Option<NonZeroU32>,
+}
+
+impl Work {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Get(_) => "get",
+            Self::Put(_) => "put",
+            Self::Ping(_) => "ping",
+            Self::Fan(_) => "fan",
+            Self::Idle(_) => "idle",
+            Self::Calls(_) => "calls",
+        }
+    }
+
+    pub(super) fn load(&self) -> &Load {
+        match self {
+            Self::Get(load) | Self::Put(load) | Self::Idle(load) => load,
+            Self::Ping(paced) | Self::Fan(paced) | Self::Calls(paced) => &paced.load,
+        }
+    }
+
+    pub(super) fn rate(&self) -> Option<NonZeroU32> {
+        match self {
+            Self::Get(_) | Self::Put(_) | Self::Idle(_) => None,
+            Self::Ping(paced) | Self::Fan(paced) | Self::Calls(paced) => paced.rate,
+        }
+    }
+}

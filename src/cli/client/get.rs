@@ -1,0 +1,55 @@
+//! `get`: GetStream to standard output.
+
+use clap::ArgAction;
+use futures::StreamExt;
+
+use super::console::Console;
+use super::failure::Failure;
+use super::output::Output;
+use super::resume::{self, Follow};
+use crate::client::{Client, SubscribeOptions};
+use topic_log::StartAt;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The text of the request, such as a stock's code; ignored with --topic
+    #[arg(required_unless_present = "topic")]
+    data: Option<String>,
+
+    #[command(flatten)]
+    topic: Follow,
+
+    /// Stop at the end of the topic
+    #[arg(long = "no-follow", action = ArgAction::SetFalse, requires = "topic")]
+    follow: bool,
+
+    /// Stop after N messages
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+
+    /// Print each message as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    let output = Output::new(args.json);
+    let count = args.count.unwrap_or(usize::MAX);
+    let console = Console::plain();
+    match args.topic.topic {
+        None => {
+            let messages = client.get(args.data.unwrap_or_default())?;
+            output.print(messages.take(count)).await
+        }
+        Some(topic) => {
+            let options = SubscribeOptions {
+                start: args.topic.from.unwrap_or(StartAt::Latest),
+                follow: args.follow,
+                resume: args.topic.resume,
+                notice: console.notice(),
+            };
+            let messages = client.subscribe(topic.clone(), options);
+            resume::print(&topic, messages, count, output, &console).await
+        }
+    }
+}

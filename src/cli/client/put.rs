@@ -1,0 +1,103 @@
+//! `put`: PutStream from a file or standard input.
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use futures::TryStreamExt;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::input::Input;
+use super::output::Output;
+use super::resume;
+use crate::client::{Client, PublishOptions};
+use crate::protocol::Receipt;
+use topic_log::{Name, ProducerName};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file to send, one message per line; `-` for standard input [default: -]. A line ends
+    /// with a line feed. The carriage return of a Windows line end is part of the message
+    file: Option<PathBuf>,
+
+    /// Publish to this topic
+    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
+    topic: Option<Name>,
+
+    /// Publish as this producer, whose messages are numbered from 0. A number that the topic
+    /// already has from this producer is not stored again [default: a new name]
+    #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
+    producer: Option<ProducerName>,
+
+    /// Fail when the server becomes unavailable, instead of trying again
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    resume: bool,
+}
+
+pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    let input = match &args.file {
+        Some(path) if path.as_os_str() != "-" => Input::open(path)?,
+        _ => Input::stdin(),
+    };
+    let bar = if input.is_typed() {
+        // A progress bar would disturb the lines that the user types.
+        ProgressBar::hidden()
+    } else {
+        progress(input.bytes)
+    };
+    let mut count = 0_u64;
+    let lines = input.lines().inspect_ok(|line| {
+        count += 1;
+        bar.inc(line.len() as u64 + 1);
+        if count.is_multiple_of(1024) {
+            bar.set_message(format!("{count} messages"));
+        }
+    });
+    let lines = lines.map_err(Failure::from);
+    let answer = match args.topic {
+        None => client.put(lines).await.map(Some),
+        Some(topic) => {
+            let console = Console::beside(&bar);
+            let options = PublishOptions {
+                producer: args.producer,
+                resume: args.resume,
+                notice: console.notice(),
+            };
+            let mut publisher = client.publish(topic, options);
+            let published = resume::publish(&mut publisher, lines, &console).await;
+            published.map(|()| publisher.receipt().map(Receipt::encode))
+        }
+    };
+    bar.set_message(format!("{count} messages"));
+    match answer {
+        Ok(answer) => {
+            bar.finish_and_clear();
+            // A closed publisher has a receipt.
+            answer.map_or(Ok(()), |answer| Ok(Output::new(false).message(&answer)?))
+        }
+        Err(failure) => {
+            bar.abandon();
+            Err(failure)
+        }
+    }
+}
+
+/// A progress bar if the size is known, and a spinner otherwise. It is shown only if standard error
+/// is a terminal.
+fn progress(bytes: Option<u64>) -> ProgressBar {
+    let (bar, template) = match bytes {
+        Some(bytes) => (
+            ProgressBar::new(bytes),
+            "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes} {bytes_per_sec} {msg}",
+        ),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,111 @@
+//! The flags and loops that all commands for topics share.
+
+use clap::ArgAction;
+use futures::{future, FutureExt, Sink, SinkExt, Stream, StreamExt};
+
+use super::console::Console;
+use super::failure::Failure;
+use super::output::Output;
+use crate::client::{PublishError, Received, SubscribeError};
+use topic_log::{Name, NameError, ProducerName, StartAt, StartAtError};
+
+/// The flags of the commands that follow a topic.
+#[derive(Debug, clap::Args)]
+pub(super) struct Follow {
+    /// Follow this topic, where every client receives every message
+    #[arg(long, value_name = "TOPIC", value_parser = topic)]
+    pub(super) topic: Option<Name>,
+
+    /// Start at: latest, earliest, an offset, -N (the last N) or @SECONDS (a Unix time) [default:
+    /// latest, or -10 for `all` on a terminal]
+    #[arg(
+        long,
+        value_name = "WHERE",
+        requires = "topic",
+        allow_hyphen_values = true,
+        value_parser = start
+    )]
+    pub(super) from: Option<StartAt>,
+
+    /// Fail when the server becomes unavailable, instead of trying again
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    pub(super) resume: bool,
+}
+
+pub(super) fn topic(text: &str) -> Result<Name, NameError> {
+    Name::new(text)
+}
+
+pub(super) fn producer(text: &str) -> Result<ProducerName, NameError> {
+    ProducerName::new(text)
+}
+
+fn start(text: &str) -> Result<StartAt, StartAtError> {
+    text.parse()
+}
+
+/// Publishes each line. A loss is reported at once, and returned as the error at the end.
+pub(super) async fn publish(
+    publisher: &mut (impl Sink<String, Error = PublishError> + Unpin),
+    lines: impl Stream<Item = Result<String, Failure>>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let mut lost = None;
+    // Returns whether the step is complete. It has to be repeated after a loss.
+    let mut unless_lost = |done: Result<(), PublishError>| match done {
+        Err(PublishError::Ended(status)) => Err(Failure::Call(status)),
+        Err(loss) => {
+            console.say(&loss);
+            lost = Some(loss.to_string());
+            Ok(false)
+        }
+        Ok(()) => Ok(true),
+    };
+    futures::pin_mut!(lines);
+    loop {
+        let line = match lines.next().now_or_never() {
+            Some(line) => line,
+            // No further line is ready, so the gathered lines are sent.
+            None => {
+                unless_lost(publisher.flush().await)?;
+                lines.next().await
+            }
+        };
+        let Some(line) = line else { break };
+        if line.is_err() {
+            // The lines before the wrong one are valid, so they are published.
+            while !unless_lost(publisher.flush().await)? {}
+        }
+        unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
+        unless_lost(publisher.start_send_unpin(line?))?;
+    }
+    while !unless_lost(publisher.close().await)? {}
+    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
+}
+
+/// Prints messages until they end, at most `count`. A loss is reported at once, and returned as the
+/// error at the end.
+pub(super) async fn print(
+    topic: &Name,
+    mut messages: impl Stream<Item = Result<Received, SubscribeError>> + Unpin,
+    count: usize,
+    mut output: Output,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (mut printed, mut lost) = (0, None);
+    while printed < count {
+        match messages.next().await {
+            None => break,
+            Some(Ok(message)) => {
+                printed += 1;
+                output.received(topic, &message)?;
+            }
+            Some(Err(e @ SubscribeError::Ended(_))) => return Err(e.into()),
+            Some(Err(loss)) => {
+                console.say(&loss);
+                lost = Some(loss.to_string());
+            }
+        }
+    }
+    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
+}

@@ -1,0 +1,8 @@
+//! The command lines of the two programs.
+
+pub mod client;
+mod log_filter;
+pub mod server;
+mod text;
+
+pub use log_filter::log_filter;

@@ -1,0 +1,210 @@
+//! The client and its calls without topics.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt, TryStream, TryStreamExt};
+use grpcio::{CallOption, ChannelBuilder, LbPolicy, MetadataBuilder};
+use grpcio_streams::client::{self, Conversation, Responses};
+use grpcio_streams::{Queues, Status};
+
+use super::config::{Balance, Config, ConfigError};
+use crate::generated::greeter::{StreamReqData, StreamResData};
+use crate::protocol::message::request;
+use crate::protocol::{Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
+
+/// The least [`Config::keepalive`]. Shorter times are replaced by it.
+const MIN_KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// How long a server may take to answer a ping.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of `Greeter`. Its calls and its clones share one connection to each server. It connects
+/// at the first call.
+///
+/// Its futures and streams can run on any thread. They run fastest inside [`run`](Self::run).
+#[derive(Clone)]
+pub struct Client {
+    client: grpcio::Client,
+    config: Config,
+}
+
+impl Client {
+    /// Makes a client of the servers in `config`, on one of `queues`. Blocks while the names of
+    /// several servers are looked up.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConfigError`]. A server that cannot be reached is not an error here: its calls end
+    /// with UNAVAILABLE.
+    pub fn new(queues: &Queues, config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let builder = ChannelBuilder::new(queues.env())
+            .enable_http_proxy(config.may_use_proxy())
+            // Otherwise clients of the same server would share a connection.
+            .use_local_subchannel_pool(true)
+            // Otherwise the client may notice a server that starts late only two minutes later.
+            .initial_reconnect_backoff(Duration::from_millis(100))
+            .max_reconnect_backoff(Duration::from_secs(1));
+        let builder = match config.balance {
+            Balance::PickFirst => builder.load_balancing_policy(LbPolicy::PickFirst),
+            Balance::RoundRobin => builder.load_balancing_policy(LbPolicy::RoundRobin),
+            Balance::Grpclb => builder
+                .raw_cfg_string(c"grpc.lb_policy_name".into(), c"grpclb".into())
+                .raw_cfg_int(c"grpc.dns_enable_srv_queries".into(), 1),
+        };
+        let builder = match config.keepalive {
+            None => builder,
+            Some(time) => builder
+                .keepalive_time(time.max(MIN_KEEPALIVE))
+                .keepalive_timeout(KEEPALIVE_TIMEOUT)
+                // Otherwise a subscriber that sends nothing pings only twice.
+                .http2_max_pings_without_data(0),
+        };
+        let builder = match &config.tls {
+            None => builder,
+            Some(tls) => tls.secure(builder),
+        };
+        Ok(Self {
+            client: grpcio::Client::new(builder.connect(&config.target()?)),
+            config,
+        })
+    }
+
+    /// The configuration of the client.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs a future on the thread of the client's completion queue and waits for it; see
+    /// [`grpcio_streams::client::run`].
+    ///
+    /// # Panics
+    ///
+    /// When the future panics.
+    pub fn run<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        client::run(&self.client, future)
+    }
+
+    /// Starts a future on the thread of the client's completion queue.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.client.spawn(future);
+    }
+
+    /// GetStream: sends `data` as the request, and streams the server's messages.
+    ///
+    /// # Errors
+    ///
+    /// The status of a call that cannot be started. The stream reports the status of a started call.
+    pub fn get(
+        &self,
+        data: impl Into<String>,
+    ) -> Result<impl Stream<Item = Result<String, Status>> + Send + Unpin, Status> {
+        let responses = self.get_stream(&request(data.into()), None)?;
+        Ok(responses.map_ok(|response| response.data))
+    }
+
+    /// PutStream: sends `messages`, half-closes, and resolves to the server's answer.
+    ///
+    /// # Errors
+    ///
+    /// The error of `messages`, which cancels the call, or the status of the call.
+    pub async fn put<S>(&self, messages: S) -> Result<String, S::Error>
+    where
+        S: TryStream<Ok = String>,
+        S::Error: From<Status>,
+    {
+        self.put_stream(messages.map_ok(request), None).await
+    }
+
+    /// AllStream: streams the server's messages. Sends `messages` while the returned stream is
+    /// polled, and half-closes at their end.
+    ///
+    /// # Errors
+    ///
+    /// The status of a call that cannot be started. The stream reports the status of a started call,
+    /// and the error of `messages`.
+    pub fn all<S>(
+        &self,
+        messages: S,
+    ) -> Result<impl Stream<Item = Result<String, S::Error>> + Send + Unpin, Status>
+    where
+        S: TryStream<Ok = String> + Send + 'static,
+        S::Error: From<Status> + Send,
+    {
+        let responses = self.all_stream(messages.map_ok(request), None)?;
+        Ok(responses.map(|item| item.map(|response| response.data)))
+    }
+
+    /// Connects if there is no connection. Returns whether there is one within `limit`.
+    pub async fn connected(&self, limit: Duration) -> bool {
+        self.client.channel().wait_for_connected(limit).await
+    }
+
+    /// GetStream, on a topic if `topic` is given.
+    pub(crate) fn get_stream(
+        &self,
+        request: &StreamReqData,
+        topic: Option<&Request>,
+    ) -> Result<Responses<StreamResData>, Status> {
+        client::server_streaming(&self.client, GET_STREAM, request, self.options(topic)?)
+    }
+
+    /// PutStream, on a topic if `topic` is given. Resolves to the server's answer.
+    pub(crate) async fn put_stream<S>(
+        &self,
+        requests: S,
+        topic: Option<&Request>,
+    ) -> Result<String, S::Error>
+    where
+        S: TryStream<Ok = StreamReqData>,
+        S::Error: From<Status>,
+    {
+        let options = self.options(topic)?;
+        let answer: StreamResData =
+            client::client_streaming(&self.client, PUT_STREAM, requests, options).await?;
+        Ok(answer.data)
+    }
+
+    /// AllStream, on a topic if `topic` is given.
+    pub(crate) fn all_stream<S>(
+        &self,
+        requests: S,
+        topic: Option<&Request>,
+    ) -> Result<Conversation<StreamResData, S::Error>, Status>
+    where
+        S: TryStream<Ok = StreamReqData> + Send + 'static,
+        S::Error: From<Status> + Send,
+    {
+        client::duplex(&self.client, ALL_STREAM, requests, self.options(topic)?)
+    }
+
+    fn options(&self, topic: Option<&Request>) -> Result<CallOption, Status> {
+        let mut metadata = MetadataBuilder::new();
+        if let Some(request) = topic {
+            request.encode(&mut metadata)?;
+        }
+        if let Some(token) = &self.config.token {
+            metadata.add_str("authorization", &token.credentials())?;
+        }
+        let options = CallOption::default()
+            .headers(metadata.build())
+            .wait_for_ready(self.config.wait);
+        Ok(match self.config.timeout {
+            Some(timeout) => options.timeout(timeout),
+            None => options,
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut s = f.debug_struct("Client");
+        s.field("config", &self.config).finish_non_exhaustive()
+    }
+}

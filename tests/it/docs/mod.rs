@@ -1,0 +1,4 @@
+//! The examples of the documents, typed as they stand there.
+
+mod protocol;
+mod walk_throughs;

@@ -1,0 +1,73 @@
+//! The limits of topics: how many there may be, when an idle one goes, and how many producers a topic
+//! remembers.
+
+use std::time::{Duration, Instant};
+
+use futures::SinkExt;
+use greeter_stream::client::{Client, PublishError, PublishOptions, Receipt};
+use grpcio::RpcStatusCode;
+use testkit::wait::{soon, PATIENCE};
+use topic_log::ProducerName;
+
+use crate::support;
+use crate::support::{client, server};
+
+/// Publishes one message; what the server acknowledges.
+fn publish(client: &Client, topic: &str, producer: Option<&str>) -> Result<Receipt, PublishError> {
+    let options = PublishOptions {
+        producer: producer.map(|name| ProducerName::new(name).expect("a name")),
+        ..PublishOptions::default()
+    };
+    let mut publisher = client.publish(support::topic(topic), options);
+    soon("published", publisher.send("a".to_owned()))?;
+    Ok(publisher.receipt().expect("a receipt").clone())
+}
+
+#[test]
+fn an_empty_topic_makes_room_when_it_is_idle() {
+    // A topic that keeps nothing is empty.
+    let flags = [
+        "--max-topics",
+        "1",
+        "--topic-idle",
+        "500ms",
+        "--retention-messages",
+        "0",
+    ];
+    let server = server::start(&flags);
+    let client = client(&server.address);
+    publish(&client, "a", None).expect("the first");
+    let used = Instant::now();
+    loop {
+        match publish(&client, "b", None) {
+            Ok(_) => break,
+            Err(PublishError::Ended(status)) => {
+                assert_eq!(status.code(), RpcStatusCode::RESOURCE_EXHAUSTED, "{status}");
+                assert!(used.elapsed() < PATIENCE, "there is never room");
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert!(used.elapsed() >= Duration::from_millis(400), "too early");
+}
+
+#[test]
+fn a_topic_remembers_so_many_producers() {
+    let server = server::start(&["--max-producers", "2"]);
+    let client = client(&server.address);
+    let duplicates = |producer| {
+        publish(&client, "t", Some(producer))
+            .expect("a receipt")
+            .duplicates
+    };
+    assert_eq!([duplicates("a"), duplicates("b")], [0, 0]);
+    assert_eq!([duplicates("a"), duplicates("b")], [1, 1]);
+    assert_eq!(duplicates("c"), 0);
+    assert_eq!(duplicates("b"), 1);
+    assert_eq!(
+        duplicates("a"),
+        0,
+        "the producer that was not seen for the longest time is forgotten"
+    );
+}

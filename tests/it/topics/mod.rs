@@ -1,0 +1,7 @@
+//! Calls that name a topic: publishers and subscribers, where they begin and how they resume, and
+//! how much a topic keeps.
+
+mod calls;
+mod fan_out;
+mod limits;
+mod resume;
