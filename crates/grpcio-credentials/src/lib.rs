@@ -25,11 +25,13 @@
 
 mod client_tls;
 mod file;
+mod local;
 pub mod pem;
 mod token;
 
 pub use client_tls::ClientTls;
 pub use file::{read, FileError};
+pub use local::is_local;
 pub use token::{bearer_token, Token, TokenError};
 
 /// Compiles the example of the README.

@@ -1,0 +1,200 @@
+//! Whether an address belongs to this machine.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Whether nothing that goes to an address leaves this machine, as far as the address itself shows.
+///
+/// It takes every form that the C core takes for a target, and that it gives for a peer:
+/// `host:port`, and the URIs of the schemes `dns`, `ipv4`, `ipv6`, `unix`, `unix-abstract` and
+/// `vsock` ([gRPC name resolution](https://github.com/grpc/grpc/blob/master/doc/naming.md)). A list
+/// is this machine's where each of its addresses is.
+///
+/// This machine's are loopback addresses (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3), also in
+/// the forms of `inet_aton` such as `127.1` and as IPv4-mapped IPv6 addresses, the name `localhost`
+/// and those below it (RFC 6761, section 6.3), and local sockets. A name that is looked up at a
+/// particular DNS server (`dns://8.8.8.8/localhost`) is not: that server decides where it leads.
+pub fn is_local(address: &str) -> bool {
+    let Some((scheme, rest)) = address.split_once(':') else {
+        return is_local_host(address);
+    };
+    match scheme {
+        "unix" | "unix-abstract" => true,
+        // VMADDR_CID_LOCAL, vsock(7).
+        "vsock" => rest.split(':').next() == Some("1"),
+        "ipv4" | "ipv6" => path(rest).is_some_and(|list| list.split(',').all(is_local_ip)),
+        "dns" => path(rest).is_some_and(|name| is_local_host(host(&name))),
+        "xds" | "google-c2p" => false,
+        _ => is_local_host(host(address)),
+    }
+}
+
+/// The path of a URI behind its scheme, its percent signs decoded; None where it names an authority.
+fn path(rest: &str) -> Option<String> {
+    let path = match rest.strip_prefix("//") {
+        None => rest,
+        Some(rest) => rest.strip_prefix('/')?,
+    };
+    Some(decoded(path.trim_start_matches('/')))
+}
+
+/// A text with its percent-encoded bytes decoded (RFC 3986, section 2.1).
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let digits = others.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        match byte {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The host of `host`, `host:port`, `[host]` or `[host]:port`.
+fn host(address: &str) -> &str {
+    if let Some(rest) = address.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    match address.rsplit_once(':') {
+        // More than one colon is an IPv6 address without a port.
+        Some((host, _)) if !host.contains(':') => host,
+        _ => address,
+    }
+}
+
+fn is_local_ip(address: &str) -> bool {
+    ip(host(address)).is_some_and(is_loopback)
+}
+
+fn is_local_host(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost") || ip(host).is_some_and(is_loopback)
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+/// An IP address as `getaddrinfo` reads it.
+fn ip(text: &str) -> Option<IpAddr> {
+    let without_zone = text.split('%').next().unwrap_or_default();
+    let v6 = without_zone.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    v6.or_else(|| ipv4(text).map(IpAddr::V4))
+}
+
+/// An IPv4 address of one to four parts in decimal, octal or hexadecimal, the last of which fills
+/// what is left (inet_aton(3)).
+fn ipv4(text: &str) -> Option<Ipv4Addr> {
+    let parts: Option<Vec<u64>> = text.split('.').map(part).collect();
+    let parts = parts?;
+    let (last, leading) = parts.split_last()?;
+    if leading.len() > 3 || leading.iter().any(|part| *part > 255) {
+        return None;
+    }
+    let rest = 8 * (4 - leading.len());
+    if *last >= 1 << rest {
+        return None;
+    }
+    let high = leading.iter().fold(0, |all, part| (all << 8) | part);
+    u32::try_from((high << rest) | last).ok().map(Ipv4Addr::from)
+}
+
+fn part(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    // `from_str_radix` would take a sign.
+    let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    is_number.then(|| u64::from_str_radix(digits, radix).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn every_spelling_of_this_machine_is_local() {
+        for own in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "127.1:1",
+            "2130706433:1",
+            "0x7f.1:1",
+            "0177.0.0.1:1",
+            "[::1]:1",
+            "[::1]",
+            "[::ffff:127.0.0.1]:1",
+            "[0:0:0:0:0:0:0:1]:1",
+            "[::1%lo]:1",
+            "localhost:1",
+            "LOCALHOST:1",
+            "LocalHost.:1",
+            "localhost",
+            "a.localhost:1",
+            "dns:localhost:1",
+            "dns:///localhost:1",
+            "dns:///127.0.0.1:1",
+            "dns:///[::1]:1",
+            "dns:///%5B::1%5D:1",
+            "dns:localhost",
+            "ipv4:127.0.0.1:1",
+            "ipv4:127.0.0.1",
+            "ipv4:///127.0.0.1:1",
+            "ipv4:127.0.0.1:1,127.0.0.2:2",
+            "ipv6:[::1]:1",
+            "ipv6:%5B::1%5D:1",
+            "ipv6:[::ffff:127.0.0.1]:1,[::1]:2",
+            "unix:/x",
+            "unix:x",
+            "unix:///x",
+            "unix-abstract:name",
+            "unix-abstract:a%00b",
+            "vsock:1:5",
+        ] {
+            assert!(is_local(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn other_machines_are_not() {
+        for other in [
+            "10.0.0.1:1",
+            "128.1:1",
+            "2130706432.1:1",
+            "127.0.0.1.example.org:1",
+            "127.0.0.256:1",
+            "127.0.0.0.1:1",
+            "localhost.example.org:1",
+            "notlocalhost:1",
+            "example.org:1",
+            "[2001:db8::1]:1",
+            "[::ffff:10.0.0.1]:1",
+            "[fe80::1%lo]:1",
+            "dns:///example.org:1",
+            "dns://8.8.8.8/localhost:1",
+            "dns:///localhost.example.org",
+            "ipv4:10.0.0.1:1",
+            "ipv4:127.0.0.1:1,10.0.0.1:1",
+            "ipv4:127.0.0.1:1,",
+            "ipv6:[::1]:1,[2001:db8::1]:2",
+            "xds:///localhost",
+            "vsock:2:1",
+            "vsock:12:1",
+            "http://localhost:1",
+            "",
+            ":1",
+        ] {
+            assert!(!is_local(other), "{other}");
+        }
+    }
+}
