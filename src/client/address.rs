@@ -1,7 +1,5 @@
 //! Checks the addresses of servers, because the C core accepts malformed ones.
 
-use std::net::IpAddr;
-
 /// An address is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("server `{address}` {problem}; give a host and a port, such as 127.0.0.1:50052")]
@@ -66,22 +64,6 @@ pub(super) fn is_uri(address: &str) -> bool {
     schemes.iter().any(|scheme| address.starts_with(scheme))
 }
 
-/// Whether an address is a loopback address or `localhost`. Names are not looked up.
-pub(super) fn is_loopback(address: &str) -> bool {
-    let Some((host, _)) = address.rsplit_once(':') else {
-        return false;
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-}
-
-/// Whether an address is a loopback address, `localhost` or a Unix socket, so that what is sent to
-/// it does not leave this machine.
-pub(super) fn is_local(address: &str) -> bool {
-    let socket = ["unix:", "unix-abstract:"];
-    socket.iter().any(|scheme| address.starts_with(scheme)) || is_loopback(address)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,18 +97,4 @@ mod tests {
         }
     }
 
-    #[test]
-    fn loopback_addresses_are_recognised() {
-        for own in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"] {
-            assert!(is_loopback(own), "{own}");
-        }
-        for other in [
-            "10.0.0.1:1",
-            "example.org:1",
-            "[2001:db8::1]:1",
-            "dns:///localhost:1",
-        ] {
-            assert!(!is_loopback(other), "{other}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::time::Duration;
 
-use grpcio_credentials::{ClientTls, Token};
+use grpcio_credentials::{is_local, ClientTls, Token};
 
 use super::address::{self, AddressError};
 
@@ -120,7 +120,7 @@ impl Config {
             (None, Some(_)) => match self
                 .servers
                 .iter()
-                .find(|server| !address::is_local(server))
+                .find(|server| !is_local(server))
             {
                 None => Ok(()),
                 Some(server) => Err(ConfigError::TokenInPlaintext(server.clone())),
@@ -157,7 +157,7 @@ impl Config {
     /// this machine. It must not for several servers either, because the C core would pass all of
     /// them to the proxy as one.
     pub(super) fn may_use_proxy(&self) -> bool {
-        matches!(&self.servers[..], [server] if !address::is_loopback(server))
+        matches!(&self.servers[..], [server] if !is_local(server))
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`ClientTls`] | what a client trusts and what it shows; secures a [`grpcio::ChannelBuilder`] |
 //! | [`Token`], [`bearer_token`] | a bearer token: what a client sends, and what a server reads from a call's metadata |
 //! | [`pem`] | checks certificates and keys in PEM form (RFC 7468) |
+//! | [`is_local`] | whether an address belongs to this machine, so that nothing sent there can be read on the way |
 //! | [`read`], [`FileError`] | a file that a setting names, and why it cannot be used |
 //!
 //! ```no_run

@@ -1,5 +1,6 @@
 //! The commands of `greeter-client`: flags, standard input and output, errors and exit codes.
 
+use std::net::TcpListener;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
@@ -234,10 +235,35 @@ fn a_server_that_cannot_be_is_wrong_usage() {
 #[test]
 fn a_proxy_of_the_environment_is_not_for_this_machine() {
     let server = server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
-    let mut get = client(&server.address, &["get", "a"]);
-    get.env("http_proxy", "http://127.0.0.1:1")
-        .env("https_proxy", "http://127.0.0.1:1");
-    assert_eq!(run(&mut get, b"").status.code(), Some(0));
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    proxy.set_nonblocking(true).expect("set");
+    let proxy_address = format!("http://{}", proxy.local_addr().expect("an address"));
+    let port = server.address.rsplit(':').next().expect("a port");
+    // A target, and whether the server is there.
+    for (target, is_there) in [
+        (format!("127.0.0.1:{port}"), true),
+        (format!("127.1:{port}"), true),
+        (format!("LOCALHOST:{port}"), true),
+        (format!("localhost.:{port}"), true),
+        (format!("dns:localhost:{port}"), true),
+        (format!("dns:///localhost:{port}"), true),
+        (format!("ipv4:127.0.0.1:{port}"), true),
+        (format!("ipv6:[::ffff:127.0.0.1]:{port}"), true),
+        (format!("ipv6:[::1]:{port}"), false),
+        ("unix:/no/such/socket".to_owned(), false),
+        ("unix-abstract:no-such-socket".to_owned(), false),
+    ] {
+        let mut get = client(&target, &["--timeout", "5s", "get", "a"]);
+        for variable in ["http_proxy", "https_proxy", "grpc_proxy"] {
+            get.env(variable, &proxy_address);
+        }
+        let output = run(get.env("GREETER_TOKEN", "secret"), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.success(), is_there, "{target}: {said}");
+        // Connecting came before the end of the call.
+        let asked = proxy.accept().map(|_| ());
+        assert!(asked.is_err(), "{target} goes through the proxy: {said}");
+    }
 }
 
 #[test]

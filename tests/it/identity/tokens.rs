@@ -136,7 +136,9 @@ fn a_client_keeps_its_token_where_others_could_read_it() {
     // The first is an address of no machine (RFC 5737).
     for server in [
         "192.0.2.1:50052",
-        "dns:///localhost:50052",
+        "dns:///example.org:50052",
+        "dns://192.0.2.1/localhost:50052",
+        "ipv4:127.0.0.1:50052,192.0.2.1:50052",
         "example.org:50052",
     ] {
         let begun = Instant::now();

@@ -21,11 +21,10 @@
 
 mod token_file;
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use grpcio::RpcStatusCode;
-use grpcio_credentials::{bearer_token, FileError};
+use grpcio_credentials::{bearer_token, is_local, FileError};
 use grpcio_streams::{Call, Status};
 
 use self::token_file::{Caller, TokenFile};
@@ -92,13 +91,6 @@ fn find<'a>(token_file: &'a TokenFile, call: &Call) -> Result<&'a Caller, Status
     caller.ok_or_else(unknown)
 }
 
-/// Whether the peer is on this machine.
-fn is_local(peer: &str) -> bool {
-    let address = peer.parse::<SocketAddr>();
-    let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
-    peer.starts_with("unix:") || address.is_ok_and(|address| is_loopback(address.ip()))
-}
-
 /// The status is the same for a missing, malformed or unknown identity, so it reveals nothing about
 /// the token file.
 fn unknown() -> Status {
@@ -132,31 +124,4 @@ fn forbidden(caller: &Caller, need: &Need, resource: &str) -> Status {
         caller.name
     );
     Status::new(RpcStatusCode::PERMISSION_DENIED, why)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_local;
-
-    #[test]
-    fn only_this_machine_is_local() {
-        for own in [
-            "127.0.0.1:1",
-            "127.9.9.9:1",
-            "[::1]:1",
-            "[::ffff:127.0.0.1]:1",
-            "unix:/x",
-        ] {
-            assert!(is_local(own), "{own}");
-        }
-        for other in [
-            "10.0.0.1:1",
-            "[2001:db8::1]:1",
-            "[::ffff:10.0.0.1]:1",
-            "vsock:2:1",
-            "",
-        ] {
-            assert!(!is_local(other), "{other}");
-        }
-    }
 }
