@@ -4,5 +4,6 @@ pub mod client;
 mod log_filter;
 pub mod server;
 mod text;
+mod time;
 
 pub use log_filter::log_filter;

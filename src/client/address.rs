@@ -96,5 +96,4 @@ mod tests {
             assert!(said.contains(why), "{bad}: {said}");
         }
     }
-
 }

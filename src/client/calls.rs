@@ -20,6 +20,9 @@ const MIN_KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a ping.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A longer timeout would overflow the C core's clock, and the call would end at once: 100 years.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(36_500 * 24 * 3600);
+
 /// A client of `Greeter`. Its calls and its clones share one connection to each server. It connects
 /// at the first call.
 ///
@@ -196,7 +199,7 @@ impl Client {
             .headers(metadata.build())
             .wait_for_ready(self.config.wait);
         Ok(match self.config.timeout {
-            Some(timeout) => options.timeout(timeout),
+            Some(timeout) => options.timeout(timeout.min(LONGEST_TIMEOUT)),
             None => options,
         })
     }

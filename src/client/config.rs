@@ -117,11 +117,7 @@ impl Config {
         match (&self.tls, &self.token) {
             (Some(tls), _) => check_name(tls.expected_name(), self.servers.len()),
             (None, None) => Ok(()),
-            (None, Some(_)) => match self
-                .servers
-                .iter()
-                .find(|server| !is_local(server))
-            {
+            (None, Some(_)) => match self.servers.iter().find(|server| !is_local(server)) {
                 None => Ok(()),
                 Some(server) => Err(ConfigError::TokenInPlaintext(server.clone())),
             },

@@ -30,11 +30,18 @@ impl FileError {
     }
 }
 
-/// Reads a whole file of up to 16 MiB. Blocks.
+/// What some editors put before UTF-8 text.
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What stands before text in UTF-16, in either order of bytes.
+const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+/// Reads a whole text file of up to 16 MiB, without the byte order mark that may stand before UTF-8.
+/// Blocks.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or is longer than 16 MiB.
+/// When the file cannot be read, is longer than 16 MiB, or is in UTF-16.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
@@ -45,6 +52,48 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
                 format!("has more than {MAX_BYTES} bytes, which is too long; give another file");
             Err(FileError::new(path, why))
         }
-        Ok(_) => Ok(bytes),
+        Ok(_) if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) => {
+            Err(FileError::new(path, "is in UTF-16; save it as UTF-8"))
+        }
+        Ok(_) => {
+            if bytes.starts_with(UTF8_MARK) {
+                bytes.drain(..UTF8_MARK.len());
+            }
+            Ok(bytes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let read = |contents: &[u8]| {
+            fs::write(&path, contents).unwrap();
+            read(&path)
+        };
+        for (contents, text) in [
+            (&b"\xef\xbb\xbfann"[..], &b"ann"[..]),
+            (b"\xef\xbb\xbf", b""),
+            (b"\xef\xbb", b"\xef\xbb"),
+            // One only: a second is a character.
+            (b"\xef\xbb\xbf\xef\xbb\xbfa", b"\xef\xbb\xbfa"),
+            (b"a\xef\xbb\xbf", b"a\xef\xbb\xbf"),
+        ] {
+            assert_eq!(read(contents).as_deref(), Ok(text));
+        }
+        for utf16 in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a"] {
+            let why = read(utf16).unwrap_err().to_string();
+            assert!(
+                why.ends_with("file: is in UTF-16; save it as UTF-8"),
+                "{why}"
+            );
+        }
     }
 }

@@ -9,6 +9,7 @@ use futures_timer::Delay;
 use grpcio::RpcStatusCode;
 
 use super::failure::Failure;
+use crate::cli::time::time;
 use crate::client::Client;
 use grpcio_streams::escaped;
 
@@ -20,11 +21,11 @@ const SAYING: &str = "ssss";
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// How long to send messages in the last step [default: until Ctrl-C]
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
     talk: Option<Duration>,
 
     /// The time between two messages
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
     interval: Duration,
 
     /// How many messages to send with PutStream

@@ -25,6 +25,7 @@ use clap_complete::Shell;
 use self::queue::on_one_queue;
 use self::security::Security;
 use super::text::print_completions;
+use crate::cli::time::time;
 use crate::client::{address, AddressError, Balance, Config};
 
 pub use failure::Failure;
@@ -61,7 +62,7 @@ pub struct Args {
     lb: Lb,
 
     /// End each call with DEADLINE_EXCEEDED after this time; the time of --wait counts
-    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
 
     /// Wait for a server that is not up yet, instead of failing with UNAVAILABLE
@@ -70,7 +71,7 @@ pub struct Args {
 
     /// Ping a server that is silent for this time while calls run; at least 10s, 0s for never. A
     /// server that allows only fewer pings ends the connection
-    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = time)]
     keepalive: Duration,
 
     /// Print completions for this shell and exit

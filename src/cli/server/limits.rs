@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use grpcio_serve::Limits;
-use humantime::parse_duration as time;
+
+use crate::cli::time::time;
 
 /// The default of `--max-connections`.
 const CONNECTIONS: u64 = 16_000;

@@ -17,6 +17,7 @@ use grpcio_serve::ServerTls;
 use self::limits::LimitFlags;
 use self::topics::TopicFlags;
 use super::text::print_completions;
+use crate::cli::time::time;
 use crate::server::Config;
 use crate::service;
 
@@ -52,7 +53,7 @@ pub struct Args {
     listen: Vec<Addresses>,
 
     /// The time between two messages of a stream; 0s to send as fast as the client reads
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
     tick_interval: Duration,
 
     /// How many messages GetStream sends; 0 to send without end
@@ -98,7 +99,7 @@ pub struct Args {
     threads: Option<u16>,
 
     /// How long running calls may take to end at shutdown
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
     grace: Duration,
 
     /// Print completions for this shell and exit

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use humantime::parse_duration as time;
 
 use crate::server::{Data, Topics};
 use topic_log::{Durability, Retention, StoreLimits};
+
+use crate::cli::time::time;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Topics")]

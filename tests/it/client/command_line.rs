@@ -1,7 +1,7 @@
 //! The commands of `greeter-client`: flags, standard input and output, errors and exit codes.
 
-use std::net::TcpListener;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use futures::stream;
@@ -242,9 +242,7 @@ fn a_proxy_of_the_environment_is_not_for_this_machine() {
     // A target, and whether the server is there.
     for (target, is_there) in [
         (format!("127.0.0.1:{port}"), true),
-        (format!("127.1:{port}"), true),
         (format!("LOCALHOST:{port}"), true),
-        (format!("localhost.:{port}"), true),
         (format!("dns:localhost:{port}"), true),
         (format!("dns:///localhost:{port}"), true),
         (format!("ipv4:127.0.0.1:{port}"), true),
@@ -397,4 +395,25 @@ fn a_line_that_is_too_long_with_its_name_is_named() {
         "{}",
         text(&too_long.stderr)
     );
+}
+
+#[test]
+fn a_long_timeout_is_long() {
+    let server = server::start(&["--ticks", "1", "--tick-interval", "1ms"]);
+    let get = |timeout: &str| {
+        let output = run(
+            &mut client(&server.address, &["--timeout", timeout, "get", "a"]),
+            b"",
+        );
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    assert_eq!(get("36500days"), (Some(0), String::new()));
+    for beyond in ["36501days", "9223372036854775808s"] {
+        let (code, said) = get(beyond);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("is longer than 36500days"), "{said}");
+    }
+    let (code, said) = get("0s");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("DEADLINE_EXCEEDED"), "{said}");
 }

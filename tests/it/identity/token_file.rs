@@ -6,12 +6,14 @@ use futures::{stream, StreamExt};
 use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
 use grpcio::RpcStatusCode;
 use grpcio_streams::{client as calls, Status};
+use testkit::certificates::Certificate;
 use testkit::folder::Folder;
 use testkit::raw;
 use testkit::wait::{soon, within, PATIENCE};
 
 use crate::support::callers::{self, call, hash, silent_call, with_token, METHODS, UNKNOWN};
 use crate::support::messages::request;
+use crate::support::secured::by_program;
 use crate::support::server::{self, refused};
 
 #[test]
@@ -239,4 +241,34 @@ fn ten_thousand_wrong_tokens_cost_little_and_leave_nothing() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_file() {
+    let folder = Folder::new();
+    let ca = Certificate::ca("ca");
+    let marked = |text: &[u8]| ["\u{feff}".as_bytes(), text].concat();
+    let pair = ca.sign_server("one");
+    let certificate = folder.write("server.crt", marked(&pair.pem()));
+    let key = folder.write("server.key", marked(&pair.key_pem()));
+    let ca_path = folder.write("ca.crt", marked(&ca.pem()));
+    for callers in ["", "# Who may call\n"] {
+        let callers = format!("{callers}ann {}", hash("secret-of-ann"));
+        let callers = folder.write("callers", marked(callers.as_bytes()));
+        let tls = ["--tls-cert", &certificate, "--tls-key", &key];
+        let mut server = server::start(&[&tls[..], &callers::flags(&callers)].concat());
+        let token = folder.write("ann.token", marked(b"secret-of-ann\r\n"));
+        let args = [
+            "--tls",
+            "--ca",
+            &ca_path,
+            "--token-file",
+            &token,
+            "get",
+            "a",
+        ];
+        let (_, said, code) = by_program(&server.address, &args);
+        assert_eq!((&*said, code), ("", Some(0)));
+        server.log.wait_for_all(PATIENCE, &["(ann) ended", ": OK"]);
+    }
 }

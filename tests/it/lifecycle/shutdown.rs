@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use futures::{stream, StreamExt};
 use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::Status;
+use testkit::folder::Folder;
 use testkit::process::{command, run, text, Process, Signal};
 use testkit::raw;
 use testkit::relay::Relay;
 use testkit::server::Server;
 use testkit::wait::{soon, PATIENCE};
 
+use crate::support::callers::{self, call, hash, with_token, METHODS};
 use crate::support::client;
 use crate::support::server::{self, refused, SERVER};
 
@@ -180,5 +182,76 @@ fn a_wrong_flag_is_explained_and_exits_2() {
             said.contains(why) && !said.contains("panicked"),
             "{flags:?}: {said}"
         );
+    }
+}
+
+#[test]
+fn a_hangup_reads_the_files_again_and_other_signals_end_nothing() {
+    let folder = Folder::new();
+    let (ann, bob) = (hash("secret-of-ann"), hash("secret-of-bob"));
+    let mut server = callers::server(&folder, &format!("ann {ann}"));
+    let client = raw::client(&server.address);
+    let reach = |name: &str| {
+        let credentials = format!("Bearer secret-of-{name}");
+        call(&client, METHODS[0], &with_token(&credentials, None)).code()
+    };
+    assert_eq!(reach("ann"), RpcStatusCode::OK);
+    // The files are the same, and the log says that they were read.
+    server.process.signal(Signal::HUP);
+    let again = ["reloaded after SIGHUP: ", "tokens"];
+    server.log.wait_for_all(PATIENCE, &again);
+
+    folder.write("tokens", format!("bob {bob}"));
+    server.process.signal(Signal::HUP);
+    server.log.wait_for_all(PATIENCE, &again);
+    assert_eq!(reach("ann"), RpcStatusCode::UNAUTHENTICATED);
+    assert_eq!(reach("bob"), RpcStatusCode::OK);
+
+    folder.write("tokens", "nonsense");
+    server.process.signal(Signal::HUP);
+    let refused = ["tokens: line 1: ", "; the previous contents stay in force"];
+    server.log.wait_for_all(PATIENCE, &refused);
+
+    for (signal, number) in [(Signal::USR1, "10"), (Signal::USR2, "12")] {
+        server.process.signal(signal);
+        let said = format!("signal {number} has no meaning here");
+        server.log.wait_for_all(PATIENCE, &[&said]);
+    }
+    assert_eq!(reach("bob"), RpcStatusCode::OK);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn every_time_may_be_as_long_as_100_years_and_no_longer() {
+    let longest = "36500days";
+    let flags = [
+        "--tick-interval",
+        "--grace",
+        "--retention-age",
+        "--topic-idle",
+    ];
+    let args: Vec<_> = flags.iter().flat_map(|flag| [*flag, longest]).collect();
+    let mut server = server::start(&args);
+    let client = client(&server.address);
+    let mut ticks = client.get("a").expect("starts");
+    assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));
+    drop(ticks);
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.wait(PATIENCE).code(), Some(0));
+    let limits = [
+        "--handshake-timeout",
+        "--keepalive",
+        "--keepalive-timeout",
+        "--min-ping-interval",
+        "--max-connection-age",
+        "--max-connection-age-grace",
+    ];
+    for flag in flags.iter().chain(&limits) {
+        for beyond in ["36501days", "9223372036854775808s", "18446744073709551616s"] {
+            let (said, code) = refused(&[flag, beyond]);
+            assert_eq!(code, Some(2), "{flag} {beyond}: {said}");
+            assert!(said.contains(flag), "{said}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The flags of a load.
 
+use crate::cli::time::time;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
@@ -44,11 +45,11 @@ pub(super) struct Load {
     pub(super) size: u32,
 
     /// How long to measure
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(super) duration: Duration,
 
     /// How long to run before measuring
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub(super) warmup: Duration,
 
     /// The number of completion queues of this client, each with a thread of its own [default: one
