@@ -18,7 +18,8 @@ use topic_log::{Name, ProducerName};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The file to send, one message per line; `-` for standard input [default: -]. A line ends
-    /// with a line feed. The carriage return of a Windows line end is part of the message
+    /// with a line feed. The carriage return of a Windows line end, and a byte
+    /// order mark before the first line, are part of the message
     file: Option<PathBuf>,
 
     /// Publish to this topic
