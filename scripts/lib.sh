@@ -111,14 +111,15 @@ need_go() {
   export PATH="$folder/bin:$PATH"
 }
 
-# Builds the programs. All other builds use the same profile, so they share the C core.
+# Builds the programs, and what the arguments for cargo add. All other builds use the same profile, so
+# they share the C core.
 build() {
   if ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
     say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
   else
     say "Building; the C core is already built"
   fi
-  cargo build --release --locked
+  cargo build --release --locked "$@"
 }
 
 # Runs one integration test, and shows what it prints. The test harness would also succeed without a

@@ -24,7 +24,10 @@ need ip node npm pip script socat unshare valgrind
 say "Formatting"
 cargo fmt --all --check
 
-build
+# One set of features for all that follows, so that nothing is built twice. With the feature
+# `conformance` the suite of what every store promises is among the tests.
+workspace=(--locked --workspace --features topic-log/conformance)
+build --workspace --features topic-log/conformance --bins --examples
 
 say "Modules and crates: what may know what"
 scripts/circles.py
@@ -49,13 +52,7 @@ for features in "" client server; do
 done
 
 say "Clippy"
-# One set of features for all that follows, so that nothing is built twice. With the feature
-# `conformance` the suite of what every store promises is among the tests.
-workspace=(--release --locked --workspace --features topic-log/conformance)
-cargo clippy "${workspace[@]}" --all-targets -- -D warnings
-
-say "Examples, which the tests run"
-cargo build "${workspace[@]}" --examples
+cargo clippy --release "${workspace[@]}" --all-targets -- -D warnings
 
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
@@ -67,14 +64,14 @@ GREETER_TEST_PYTHON_PACKAGES=$(python_packages $PYTHON_PACKAGES)
 GREETER_TEST_NODE_MODULES=$(node_packages $NODE_PACKAGES)
 export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY \
   GREETER_TEST_PYTHON_PACKAGES GREETER_TEST_NODE_MODULES
-cargo test "${workspace[@]}" --lib --bins --tests
+cargo test --release "${workspace[@]}" --lib --bins --tests
 
 say "Topics on disk under load, in short"
-cargo bench --locked --bench durable -- --quick
+cargo bench "${workspace[@]}" --bench durable -- --quick
 
 say "Documentation: its examples, and that it builds without warnings"
-cargo test "${workspace[@]}" --doc
-RUSTDOCFLAGS="-D warnings" cargo doc "${workspace[@]}" --no-deps --quiet
+cargo test --release "${workspace[@]}" --doc
+RUSTDOCFLAGS="-D warnings" cargo doc --release "${workspace[@]}" --no-deps --quiet
 
 say "Packages"
 scripts/package-check.sh
