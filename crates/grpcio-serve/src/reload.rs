@@ -97,11 +97,7 @@ impl<T, F: Fn(&[Vec<u8>]) -> Result<T, FileError>> Watch<T, F> {
                 match contents.and_then(|contents| (self.make)(contents)) {
                     Ok(made) => {
                         *current.write() = Arc::new(made);
-                        let why = if is_asked {
-                            "SIGHUP asks for it"
-                        } else {
-                            "it has changed"
-                        };
+                        let why = if is_asked { "SIGHUP" } else { "a change" };
                         log::info!("reloaded after {why}: {}", self.list());
                     }
                     Err(e) => log::error!("{e}; the previous contents stay in force"),
