@@ -73,6 +73,21 @@ pub enum Error {
         /// The number that was sent.
         got: u64,
     },
+    /// A producer gives the sequence number of a message that the topic keeps to another message.
+    #[error(
+        "topic {topic} has another message as sequence {number} of producer {producer}, at offset \
+         {offset}: give a new message a new number"
+    )]
+    Reused {
+        /// The topic.
+        topic: Name,
+        /// The producer.
+        producer: ProducerName,
+        /// The sequence number of the message that differs.
+        number: u64,
+        /// The offset of the message that the topic keeps.
+        offset: Offset,
+    },
     /// One of the store's [`StoreLimits`](crate::StoreLimits) is reached.
     #[error("the store's limit of {limit} {of} is reached: raise it, or make room")]
     Limit {

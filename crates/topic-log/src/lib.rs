@@ -95,6 +95,7 @@ mod message;
 mod name;
 mod notifier;
 mod offset;
+mod places;
 mod producers;
 mod registry;
 mod retention;

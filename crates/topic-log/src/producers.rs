@@ -7,6 +7,8 @@ use lru::LruCache;
 use crate::append::Sequence;
 use crate::error::Error;
 use crate::name::{Name, ProducerName};
+use crate::offset::Bounds;
+use crate::places::{Places, Repeat};
 
 /// The sequence numbers of the producers that were seen most recently.
 #[derive(Debug)]
@@ -16,14 +18,16 @@ pub(crate) struct Producers {
 }
 
 /// The sequence numbers that a topic has of a producer: all from `first` on and before `next`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) first: u64,
     pub(crate) next: u64,
+    /// Where the last of them are.
+    pub(crate) places: Places,
 }
 
 /// What a batch with a sequence number means to a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
     /// How many of its messages, the first ones, the topic has already.
     pub(crate) duplicates: u64,
@@ -42,11 +46,29 @@ impl Producers {
     }
 
     /// What the topic has of a producer.
-    pub(crate) fn get(&self, producer: &ProducerName) -> Option<Known> {
-        self.known.peek(producer).copied()
+    pub(crate) fn get(&self, producer: &ProducerName) -> Option<&Known> {
+        self.known.peek(producer)
     }
 
-    /// Checks a batch of `count` messages for `topic`.
+    /// The number that the topic expects next of a producer, which is 0 for one that it does not
+    /// know.
+    pub(crate) fn expected(&self, producer: &ProducerName) -> u64 {
+        self.get(producer).map_or(0, |known| known.next)
+    }
+
+    /// Which of the `count` messages of a batch the topic has already, as far as it knows where
+    /// they are, and keeps them.
+    pub(crate) fn repeats(&self, sequence: &Sequence, count: u64, bounds: Bounds) -> Vec<Repeat> {
+        let numbers = sequence.first..sequence.first.saturating_add(count);
+        match self.get(&sequence.producer) {
+            Some(known) if known.first <= numbers.start => {
+                known.places.find(&numbers, bounds.earliest, known.next)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Checks a batch of `count` messages for `topic`, whose offsets are `bounds` before it.
     ///
     /// # Errors
     ///
@@ -56,14 +78,17 @@ impl Producers {
         topic: &Name,
         sequence: &Sequence,
         count: u64,
+        bounds: Bounds,
     ) -> Result<Checked, Error> {
         let got = sequence.first;
         let next = got.saturating_add(count);
-        let Some(known) = self.get(&sequence.producer) else {
-            return Ok(Checked {
-                duplicates: 0,
-                known: Known { first: got, next },
-            });
+        let mut known = match self.get(&sequence.producer) {
+            Some(known) => known.clone(),
+            None => Known {
+                first: got,
+                next: got,
+                places: Places::default(),
+            },
         };
         if got < known.first {
             return Err(Error::Forgotten {
@@ -81,13 +106,14 @@ impl Producers {
                 got,
             });
         }
-        Ok(Checked {
-            duplicates: (known.next - got).min(count),
-            known: Known {
-                next: known.next.max(next),
-                ..known
-            },
-        })
+        let duplicates = (known.next - got).min(count);
+        if duplicates < count {
+            let Known { places, next, .. } = &mut known;
+            places.forget_before(bounds.earliest, *next);
+            places.add(*next, bounds.next);
+        }
+        known.next = known.next.max(next);
+        Ok(Checked { duplicates, known })
     }
 
     /// Remembers what the topic has of a producer, which is the most recently seen one now. Returns
@@ -116,19 +142,25 @@ impl Producers {
 mod tests {
     use super::*;
 
+    const EMPTY: Bounds = Bounds {
+        earliest: 0,
+        next: 0,
+    };
+
     fn sequence(producer: &str, first: u64) -> Sequence {
         let producer = ProducerName::new(producer).unwrap();
         Sequence { producer, first }
     }
 
     fn check(producers: &Producers, sequence: &Sequence, count: u64) -> Result<u64, Error> {
-        let checked = producers.check(&Name::new("t").unwrap(), sequence, count)?;
+        let topic = Name::new("t").unwrap();
+        let checked = producers.check(&topic, sequence, count, EMPTY)?;
         Ok(checked.duplicates)
     }
 
     fn append(producers: &mut Producers, sequence: Sequence, count: u64) {
         let topic = Name::new("t").unwrap();
-        let checked = producers.check(&topic, &sequence, count).unwrap();
+        let checked = producers.check(&topic, &sequence, count, EMPTY).unwrap();
         producers.remember(sequence.producer, checked.known);
     }
 

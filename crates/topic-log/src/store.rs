@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use crate::append::{Appended, Sequence};
 use crate::error::Error;
 use crate::message::Message;
-use crate::name::Name;
+use crate::name::{Name, ProducerName};
 use crate::offset::{Bounds, Epoch, Offset};
 use crate::start_at::StartAt;
 
@@ -48,6 +48,7 @@ pub trait Topic: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Error::Gap`] when the sequence number is too high, [`Error::Forgotten`] when it is too low,
+    /// [`Error::Reused`] when a message is not the one that the topic keeps under its number,
     /// [`Error::Limit`], [`Error::Closed`]. After [`Error::Storage`] it is unknown whether the batch
     /// will be there; with a sequence number it can be sent again.
     fn append(
@@ -55,6 +56,17 @@ pub trait Topic: Send + Sync + 'static {
         batch: Vec<Arc<str>>,
         sequence: Option<Sequence>,
     ) -> BoxFuture<'static, Result<Appended, Error>>;
+
+    /// The sequence number that the topic expects next of this producer. It is 0 for a producer that
+    /// the topic does not know. Batches that were handed over and are not answered do not count.
+    ///
+    /// The future is there for stores that have to ask another machine, as [`Store::topic`] may. The
+    /// stores of this crate resolve at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    fn expected(&self, producer: &ProducerName) -> BoxFuture<'static, Result<u64, Error>>;
 
     /// A cursor that starts at `start`.
     ///

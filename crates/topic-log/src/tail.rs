@@ -14,6 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::message::Message;
+use crate::name::ProducerName;
 use crate::notifier::{Notifier, Waiters};
 use crate::offset::{Bounds, Offset};
 use crate::producers::Producers;
@@ -106,17 +107,15 @@ impl Tail {
         if offset < state.bounds.earliest {
             return Err(self.identity.out_of_range(offset, state.bounds));
         }
-        let Some(skip) = offset.checked_sub(state.recent_from()) else {
+        if offset < state.recent_from() {
             return if state.closed {
                 Err(Error::Closed)
             } else {
                 Ok(Found::Older(state.bounds.next))
             };
-        };
+        }
         let mut bytes = 0;
-        // At most the number of recent messages: no cursor is beyond the end.
-        let recent = state.recent.iter().skip(skip as usize);
-        for message in recent.take(READ_AHEAD_MESSAGES) {
+        for message in state.recent_at(offset).take(READ_AHEAD_MESSAGES) {
             bytes += message.data.len();
             into.push_back(message.clone());
             if bytes >= READ_AHEAD_BYTES {
@@ -181,6 +180,13 @@ impl State {
         self.bounds.next - self.recent.len() as u64
     }
 
+    /// The recent messages from `offset` on, which is not before them.
+    pub(crate) fn recent_at(&self, offset: Offset) -> impl Iterator<Item = &Message> {
+        let skip = offset.saturating_sub(self.recent_from());
+        // At most the number of recent messages: a subscriber or a producer knows no others.
+        self.recent.iter().skip(skip as usize)
+    }
+
     /// The offset of the first recent message that was received at `time` or later.
     pub(crate) fn since(&self, time: SystemTime) -> Offset {
         let before = self.recent.partition_point(|message| message.time < time);
@@ -196,6 +202,16 @@ impl State {
         } else {
             Ok(())
         }
+    }
+
+    /// The sequence number that the topic expects next of a producer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`].
+    pub(crate) fn expected(&self, producer: &ProducerName) -> Result<u64, Error> {
+        self.check_open()?;
+        Ok(self.producers.expected(producer))
     }
 
     /// Whether the topic keeps no message and has not been used for this time.

@@ -87,9 +87,12 @@ macro_rules! conformance_tests {
                 a_gap_is_refused
                 a_number_from_before_is_refused
                 a_refused_batch_is_not_remembered
+                another_message_under_a_number_is_refused
                 duplicates_are_not_stored_again
                 duplicates_are_known_after_their_messages_are_dropped
+                many_messages_are_compared
                 producers_and_topics_are_independent
+                the_expected_number_is_known
                 the_least_recently_seen_producer_is_forgotten
             }
             reading {

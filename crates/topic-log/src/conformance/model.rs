@@ -35,7 +35,9 @@ enum Step {
     /// Appends texts of these lengths.
     Append(Vec<usize>),
     /// Appends texts of these lengths from one of a few producers, with its next number plus this.
-    Publish(u8, i64, Vec<usize>),
+    /// What has been published under a number is published again, except for the text at this
+    /// index.
+    Publish(u8, i64, Vec<usize>, Option<usize>),
     /// Places one of the cursors.
     Subscribe(usize, Start),
     /// Reads up to this many messages with one of the cursors.
@@ -65,7 +67,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         2 => texts().prop_map(Step::Append),
-        3 => (0..3_u8, -4..3_i64, texts()).prop_map(|(p, d, t)| Step::Publish(p, d, t)),
+        3 => (0..3_u8, -4..3_i64, texts(), prop::option::weighted(0.2, 0..5_usize))
+            .prop_map(|(p, d, t, other)| Step::Publish(p, d, t, other)),
         2 => (0..CURSORS, start).prop_map(|(c, s)| Step::Subscribe(c, s)),
         4 => (0..CURSORS, 0..6_usize).prop_map(|(c, n)| Step::Read(c, n)),
         1 => Just(Step::Reopen),
@@ -81,6 +84,8 @@ struct Model {
     earliest: usize,
     /// The first known and the next number of each producer.
     expected: HashMap<u8, (u64, u64)>,
+    /// The offset of each number of each producer.
+    offsets: HashMap<(u8, u64), usize>,
 }
 
 impl Model {
@@ -104,6 +109,31 @@ impl Model {
     fn texts(&self, lengths: &[usize]) -> Vec<Arc<str>> {
         let text = |(n, length)| format!("{:04}{}", self.all.len() + n, "x".repeat(length)).into();
         lengths.iter().copied().enumerate().map(text).collect()
+    }
+
+    /// Texts of these lengths, or what the producer has published before under the numbers from
+    /// `first` on, except for the one at the index `other`. Also returns the number and the offset
+    /// of a message that is kept and differs.
+    fn repeated(
+        &self,
+        producer: u8,
+        first: u64,
+        lengths: &[usize],
+        other: Option<usize>,
+    ) -> (Vec<Arc<str>>, Option<(u64, u64)>) {
+        let mut reused = None;
+        let mut batch = self.texts(lengths);
+        for (index, (number, text)) in (first..).zip(&mut batch).enumerate() {
+            let Some(offset) = self.offsets.get(&(producer, number)) else {
+                continue;
+            };
+            if other != Some(index) {
+                *text = self.all[*offset].clone();
+            } else if *offset >= self.earliest {
+                reused = Some((number, *offset as u64));
+            }
+        }
+        (batch, reused)
     }
 
     /// Where a start is, in [`StartAt`]'s terms, and its offset if that is kept.
@@ -175,8 +205,8 @@ impl<H: Harness> History<H> {
     fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
             Step::Append(lengths) => self.append(&lengths)?,
-            Step::Publish(producer, distance, lengths) => {
-                self.publish(producer, distance, &lengths)?;
+            Step::Publish(producer, distance, lengths, other) => {
+                self.publish(producer, distance, &lengths, other)?;
             }
             Step::Subscribe(cursor, start) => self.subscribe(cursor, &start)?,
             Step::Read(cursor, count) => self.read(cursor, count)?,
@@ -204,12 +234,13 @@ impl<H: Harness> History<H> {
         producer: u8,
         distance: i64,
         lengths: &[usize],
+        other: Option<usize>,
     ) -> Result<(), TestCaseError> {
-        let batch = self.model.texts(lengths);
         let known = self.model.expected.get(&producer).copied();
         let first = known
             .map_or(5, |(_, next)| next)
             .saturating_add_signed(distance);
+        let (batch, reused) = self.model.repeated(producer, first, lengths, other);
         let sequence = sequence(&format!("p{producer}"), first);
         let appended = soon("append", self.topic.append(batch.clone(), Some(sequence)));
         match known {
@@ -227,6 +258,13 @@ impl<H: Harness> History<H> {
                 );
                 prop_assert!(refused, "{appended:?}");
             }
+            _ if reused.is_some() => {
+                let refused = matches!(
+                    appended,
+                    Err(Error::Reused { number, offset, .. }) if reused == Some((number, offset))
+                );
+                prop_assert!(refused, "{appended:?}, not {reused:?}");
+            }
             _ => {
                 let repeated = known.map_or(0, |(_, expected)| expected - first);
                 let repeated = (repeated as usize).min(batch.len());
@@ -236,6 +274,10 @@ impl<H: Harness> History<H> {
                 let next = first + batch.len() as u64;
                 let (_, expected) = self.model.expected.entry(producer).or_insert((first, next));
                 *expected = next.max(*expected);
+                for number in first + repeated as u64..next {
+                    let offset = self.model.all.len() + (number - first) as usize - repeated;
+                    self.model.offsets.insert((producer, number), offset);
+                }
                 self.model.append(&batch[repeated..]);
             }
         }

@@ -1,11 +1,12 @@
 //! Exactly-once publishing by sequence numbers.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use futures::future::join_all;
 
 use super::harness::Harness;
-use super::kit::{bounds, keep, name, publish, read, sequence, texts, topic, KEEP_ALL};
+use super::kit::{append, bounds, keep, name, publish, read, sequence, texts, topic, KEEP_ALL};
 use super::wait::soon;
 use crate::append::Appended;
 use crate::error::Error;
@@ -92,6 +93,88 @@ pub fn a_number_from_before_is_refused<H: Harness>() {
     assert_eq!(topic.bounds(), bounds(0, 3));
 }
 
+/// A message that is not the one that the topic keeps under its number is [`Error::Reused`], which
+/// says where the other one is. Nothing of its batch is stored.
+pub fn another_message_under_a_number_is_refused<H: Harness>() {
+    let place = H::default();
+    let store = place.open(KEEP_ALL, StoreLimits::default());
+    let topic = topic(&*store, "t");
+    // The messages of `p` lie between others.
+    publish(&topic, "p", 5, 3).expect("appended");
+    append(&topic, texts(90..92));
+    publish(&topic, "p", 8, 2).expect("appended");
+    publish(&topic, "q", 0, 1).expect("appended");
+    let again = |first: u64, texts: &[&str]| {
+        let batch = texts.iter().map(|text| Arc::from(*text)).collect();
+        soon("append", topic.append(batch, Some(sequence("p", first))))
+    };
+    for (first, sent, number, offset) in [
+        (5, &["other"][..], 5, 0),
+        (5, &["message 5", "message 6", ""], 7, 2),
+        (7, &["message 7", "message 9"], 8, 5),
+        (9, &["message 9!", "message 10"], 9, 6),
+        (9, &["message 5"], 9, 6),
+    ] {
+        let reused = Error::Reused {
+            topic: name("t"),
+            producer: sequence("p", 0).producer,
+            number,
+            offset,
+        };
+        assert_eq!(again(first, sent), Err(reused), "{sent:?} from {first}");
+    }
+    assert_eq!(topic.bounds(), bounds(0, 8));
+    let appended = again(8, &["message 8", "message 9", "new"]).expect("appended");
+    assert_eq!((appended.stored, appended.duplicates), (1, 2));
+}
+
+/// Messages are compared as long as they are kept: more of them, too, than a store has in memory or
+/// reads at once.
+pub fn many_messages_are_compared<H: Harness>() {
+    let place = H::default();
+    let store = place.open(KEEP_ALL, StoreLimits::default());
+    let topic = topic(&*store, "t");
+    let text = |n: u64| Arc::from(format!("{n} {}", "x".repeat(1000)));
+    let batches = (0..3000).collect::<Vec<u64>>();
+    for batch in batches.chunks(100) {
+        let texts = batch.iter().map(|n| text(*n)).collect();
+        let sequence = sequence("p", batch[0]);
+        soon("append", topic.append(texts, Some(sequence))).expect("appended");
+    }
+    let mut all: Vec<_> = batches.iter().map(|n| text(*n)).collect();
+    let again = |all: &[Arc<str>]| {
+        let sequence = sequence("p", 0);
+        soon("append", topic.append(all.to_vec(), Some(sequence)))
+    };
+    let duplicates = again(&all).expect("duplicates");
+    assert_eq!((duplicates.stored, duplicates.duplicates), (0, 3000));
+    for wrong in [0, 1, 99, 100, 1500, 2998, 2999] {
+        let right = std::mem::replace(&mut all[wrong], "wrong".into());
+        let refused = again(&all);
+        assert!(
+            matches!(refused, Err(Error::Reused { number, .. }) if number == wrong as u64),
+            "{wrong}: {refused:?}"
+        );
+        all[wrong] = right;
+    }
+}
+
+/// A topic expects 0 of a producer that it does not know, and otherwise the number behind the last.
+pub fn the_expected_number_is_known<H: Harness>() {
+    let place = H::default();
+    let store = place.open(KEEP_ALL, StoreLimits::default());
+    let topic = topic(&*store, "t");
+    let expected = || soon("expected", topic.expected(&sequence("p", 0).producer));
+    assert_eq!(expected(), Ok(0));
+    publish(&topic, "q", 0, 2).expect("appended");
+    assert_eq!(expected(), Ok(0));
+    publish(&topic, "p", 7, 3).expect("appended");
+    publish(&topic, "p", 8, 1).expect("a duplicate");
+    assert_eq!(expected(), Ok(10));
+    store.close();
+    assert_eq!(expected(), Err(Error::Closed));
+}
+
 /// The numbers of a producer in one topic mean nothing for another producer, or another topic.
 pub fn producers_and_topics_are_independent<H: Harness>() {
     let place = H::default();
@@ -112,6 +195,10 @@ pub fn duplicates_are_known_after_their_messages_are_dropped<H: Harness>() {
     publish(&topic, "p", 0, 10).expect("appended");
     let again = publish(&topic, "p", 0, 10).expect("duplicates");
     assert_eq!((again.stored, again.duplicates), (0, 10));
+    // What is not kept cannot be compared.
+    let sequence = sequence("p", 0);
+    let others = soon("append", topic.append(texts(100..108), Some(sequence)));
+    assert_eq!(others.map(|a| (a.stored, a.duplicates)), Ok((0, 8)));
     assert_eq!(topic.bounds(), bounds(8, 10));
 }
 

@@ -2,10 +2,10 @@
 
 use super::harness::Harness;
 use super::kit::{
-    append, bounds, keep, next, publish, read, subscribe, texts, topic, topic_limit, try_append,
-    try_subscribe, try_topic, KEEP_ALL,
+    append, bounds, keep, next, publish, read, sequence, subscribe, texts, topic, topic_limit,
+    try_append, try_subscribe, try_topic, KEEP_ALL,
 };
-use super::wait::eventually;
+use super::wait::{eventually, soon};
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::Message;
@@ -58,6 +58,16 @@ pub fn producers_are_remembered<H: Harness>() {
         assert!(matches!(gap, Err(Error::Gap { expected: 9, .. })));
         let before = publish(&topic, "p", 4, 1);
         assert!(matches!(before, Err(Error::Forgotten { first: 5, .. })));
+        let other = topic.append(texts(0..1), Some(sequence("p", 6)));
+        let reused = matches!(
+            soon("append", other),
+            Err(Error::Reused {
+                number: 6,
+                offset: 1,
+                ..
+            })
+        );
+        assert!(reused, "it knows where the messages are");
     } else {
         assert_eq!((again.stored, again.duplicates), (4, 0));
     }

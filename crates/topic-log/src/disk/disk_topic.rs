@@ -16,6 +16,7 @@ use super::work::Work;
 use crate::append::{Appended, Sequence};
 use crate::error::Error;
 use crate::identity::{Identity, Start};
+use crate::name::ProducerName;
 use crate::offset::{Bounds, Epoch, Offset};
 use crate::start_at::StartAt;
 use crate::store::{Cursor, Topic};
@@ -131,6 +132,10 @@ impl Topic for DiskTopic {
         answer
             .map(move |answer| answer.unwrap_or_else(|_| Err(shared.engine.unanswered())))
             .boxed()
+    }
+
+    fn expected(&self, producer: &ProducerName) -> BoxFuture<'static, Result<u64, Error>> {
+        future::ready(self.state().expected(producer)).boxed()
     }
 
     fn subscribe(

@@ -158,9 +158,9 @@ impl Change {
         let mut published = None;
         if let Some(sequence) = &append.sequence {
             let producers = &append.entry.tail().lock().producers;
-            let checked = producers.check(&self.record.name, sequence, count)?;
-            let before = producers.get(&sequence.producer);
-            let before = before.map_or(0, |known| known.next);
+            let (name, bounds) = (&self.record.name, self.record.bounds);
+            let checked = producers.check(name, sequence, count, bounds)?;
+            let before = producers.expected(&sequence.producer);
             duplicates = checked.duplicates;
             published = Some((sequence.producer.clone(), checked.known, before));
         }

@@ -82,7 +82,7 @@ impl Loaded {
     pub(super) fn remember(&self, entry: &Arc<Entry>) -> Vec<Forgotten> {
         let known = self.producers.get(&entry.id()).into_iter().flatten();
         let forgotten =
-            known.filter_map(|(name, producer)| entry.remember(name.clone(), producer.known));
+            known.filter_map(|(name, producer)| entry.remember(name.clone(), producer.known.clone()));
         forgotten.collect()
     }
 

@@ -21,6 +21,7 @@
 //! | [`shared_engine`], [`readers`] | the engine as all threads share it, and the threads that read |
 //! | [`entry`] | what there is of one topic |
 //! | [`group`] | which batches are accepted, and what they change |
+//! | [`repeats`] | whether what is sent again is what is stored |
 //! | [`oldest`], [`memory_budget`], [`loaded`], [`reclaim`] | retention, what is in memory, what is loaded, disk space |
 //! | [`work`], [`writer`] | the thread that writes for all publishers, a group at a time |
 //! | [`disk_topic`] | the handle of a topic |
@@ -44,6 +45,7 @@ mod open_error;
 mod readers;
 mod reclaim;
 mod record;
+mod repeats;
 mod settings;
 mod shared_engine;
 mod snapshot;

@@ -7,6 +7,7 @@ use super::block::nanos;
 use super::checksum::{self, number, Damaged};
 use crate::name::{Name, ProducerName};
 use crate::offset::{Bounds, Epoch, Offset};
+use crate::places::{Places, Run};
 use crate::producers::Known;
 
 /// The first byte of the keys of topics.
@@ -37,8 +38,9 @@ pub(super) struct Topic {
 }
 
 /// The record of a producer. Its key is [`PRODUCER`], the number of the topic, and the name of the
-/// producer. Its value is the checksum and these numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// producer. Its value is the checksum, `first`, `next` and `seen`, and for each run of its places
+/// the number and the offset. Records of earlier versions have no places.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Producer {
     pub(super) known: Known,
     /// Producers that published later have a higher number.
@@ -100,17 +102,34 @@ impl Producer {
         prefixed(PRODUCER, topic)
     }
 
-    pub(super) fn encode(self, key: &[u8]) -> Vec<u8> {
-        encode(key, &[self.known.first, self.known.next, self.seen], "")
+    pub(super) fn encode(&self, key: &[u8]) -> Vec<u8> {
+        let Known {
+            first,
+            next,
+            places,
+        } = &self.known;
+        let mut numbers = vec![*first, *next, self.seen];
+        numbers.extend(places.runs().iter().flat_map(|r| [r.number, r.offset]));
+        encode(key, &numbers, "")
     }
 
     pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, ProducerName, Self), Damaged> {
         let mut rest = checksum::verify(key, value)?;
-        let known = Known {
-            first: number(&mut rest)?,
-            next: number(&mut rest)?,
-        };
+        let (first, next) = (number(&mut rest)?, number(&mut rest)?);
         let seen = number(&mut rest)?;
+        let mut runs = Vec::new();
+        while !rest.is_empty() {
+            runs.push(Run {
+                number: number(&mut rest)?,
+                offset: number(&mut rest)?,
+            });
+        }
+        let places = Places::checked(runs, first, next).ok_or(Damaged)?;
+        let known = Known {
+            first,
+            next,
+            places,
+        };
         let mut key = without_prefix(key)?;
         let topic = number(&mut key)?;
         let name = ProducerName::new(text(key)?).map_err(|_| Damaged)?;
@@ -171,8 +190,15 @@ mod tests {
         assert_eq!(Topic::decode(&key, &value), Ok((8, topic)));
         assert_eq!(Topic::decode(&Topic::key(9), &value), Err(Damaged));
 
+        let mut places = Places::default();
+        places.add(1, 100);
+        places.add(5, 200);
         let producer = Producer {
-            known: Known { first: 1, next: 2 },
+            known: Known {
+                first: 1,
+                next: 9,
+                places,
+            },
             seen: 3,
         };
         let name = ProducerName::new("p").unwrap();

@@ -12,6 +12,7 @@ use crate::append::{Appended, Sequence};
 use crate::error::Error;
 use crate::identity::{Identity, Start};
 use crate::message::Message;
+use crate::name::ProducerName;
 use crate::notifier::Notifier;
 use crate::offset::{Bounds, Epoch, Offset};
 use crate::producers::Producers;
@@ -70,9 +71,16 @@ impl MemoryTopic {
         let topic = &self.tail.identity.name;
         let checked = match &sequence {
             None => None,
-            Some(sequence) => Some(state.producers.check(topic, sequence, count)?),
+            Some(sequence) => {
+                for repeat in state.producers.repeats(sequence, count, state.bounds) {
+                    // All messages that the topic keeps are recent.
+                    let kept = state.recent_at(repeat.offset);
+                    repeat.compare(topic, sequence, batch, kept)?;
+                }
+                Some(state.producers.check(topic, sequence, count, state.bounds)?)
+            }
         };
-        let duplicates = checked.map_or(0, |checked| checked.duplicates);
+        let duplicates = checked.as_ref().map_or(0, |checked| checked.duplicates);
         // Not more than `count`, which is a length.
         let fresh = &batch[duplicates as usize..];
         let now = SystemTime::now().max(state.latest_time);
@@ -184,6 +192,10 @@ impl Topic for MemoryTopic {
         sequence: Option<Sequence>,
     ) -> BoxFuture<'static, Result<Appended, Error>> {
         future::ready(self.append_now(&batch, sequence)).boxed()
+    }
+
+    fn expected(&self, producer: &ProducerName) -> BoxFuture<'static, Result<u64, Error>> {
+        future::ready(self.state().expected(producer)).boxed()
     }
 
     fn subscribe(

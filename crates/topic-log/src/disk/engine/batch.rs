@@ -67,10 +67,11 @@ impl<'e> Batch<'e> {
         &mut self,
         topic: u64,
         name: &ProducerName,
-        known: Known,
+        known: &Known,
         seen: u64,
     ) {
         let key = record::Producer::key(topic, name);
+        let known = known.clone();
         let value = record::Producer { known, seen }.encode(&key);
         self.batch.insert(self.tree, key, value);
     }

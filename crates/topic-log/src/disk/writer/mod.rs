@@ -29,6 +29,7 @@ use super::entry::{Entry, Forgotten};
 use super::failure::Failure;
 use super::group::{Append, Group};
 use super::loaded::Loaded;
+use super::repeats;
 use super::settings::{Durability, Settings};
 use super::shared_engine::SharedEngine;
 use super::work::Work;
@@ -151,6 +152,10 @@ impl Writer {
         let mut group = Group::new();
         let mut kept = open.kept;
         for append in appends {
+            if let Err(why) = repeats::compare(&self.engine, &open.engine, &append) {
+                append.refuse(why);
+                continue;
+            }
             let held = group.add(append, &mut kept, retention, limits);
             self.held.extend(held);
         }

@@ -82,7 +82,7 @@ impl Open {
             batch.append(entry.id(), record, texts);
             for (producer, known) in &change.producers {
                 self.seen += 1;
-                batch.producer(entry.id(), producer, *known, self.seen);
+                batch.producer(entry.id(), producer, known, self.seen);
             }
             for producer in &change.forgotten {
                 batch.forget_producer(entry.id(), producer);
