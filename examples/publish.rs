@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::new(&Queues::start("publish", 1), config)?;
     let options = PublishOptions {
         producer: Some(ProducerName::new(&producer)?),
+        from_start: true,
         notice: Box::new(|status, wait| eprintln!("{status}; trying again in {wait:.1?}")),
         ..PublishOptions::default()
     };

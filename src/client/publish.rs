@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::{stream, FutureExt, Sink};
 use futures_timer::Delay;
 use grpcio_streams::Status;
-use topic_log::{Epoch, Name, ProducerName, Sequence};
+use topic_log::{Epoch, Name, ProducerName};
 
 use super::calls::Client;
 use super::retry::{is_unavailable, Backoff, Notice};
@@ -23,10 +23,13 @@ const CALL_BYTES: usize = 1024 * 1024;
 
 /// How a publisher behaves.
 pub struct PublishOptions {
-    /// The producer. Its messages are numbered from 0, and each number is stored once. Publishing
-    /// the same messages again under the same name changes nothing. Other messages need another
-    /// name. None for a new random name.
+    /// The producer, whose messages are numbered, and each number is stored once. One publisher at
+    /// a time uses a name on a topic. None for a new random name.
     pub producer: Option<ProducerName>,
+    /// Whether the messages of the named producer are numbered from 0. Then publishing the same
+    /// messages again stores nothing, and other messages under the same numbers are refused.
+    /// Otherwise the numbers go on where the topic's last message of this producer ends.
+    pub from_start: bool,
     /// Whether it tries again when the server is UNAVAILABLE. Otherwise it fails.
     pub resume: bool,
     /// Called before each new try.
@@ -38,6 +41,7 @@ impl Default for PublishOptions {
     fn default() -> Self {
         Self {
             producer: None,
+            from_start: false,
             resume: true,
             notice: Box::new(|_, _| {}),
         }
@@ -111,6 +115,11 @@ impl Client {
         options: PublishOptions,
         reached: bool,
     ) -> Publisher {
+        let sequence = if options.from_start || options.producer.is_none() {
+            Some(0)
+        } else {
+            None
+        };
         let producer = options.producer.clone().unwrap_or_else(random_name);
         let core = Core {
             client: self.clone(),
@@ -118,7 +127,7 @@ impl Client {
             producer,
             reached,
             options,
-            sequence: 0,
+            sequence,
             receipt: None,
             backoff: Backoff::new(),
         };
@@ -158,8 +167,8 @@ struct Core {
     topic: Name,
     producer: ProducerName,
     options: PublishOptions,
-    /// The sequence number of the next message.
-    sequence: u64,
+    /// The sequence number of the next message. None until the topic has told it.
+    sequence: Option<u64>,
     /// The receipt for all messages that the topic has acknowledged in its present epoch.
     receipt: Option<Receipt>,
     backoff: Backoff,
@@ -277,7 +286,8 @@ impl Core {
         loop {
             let status = match self.begin_and_call(&batch).await {
                 Ok(receipt) => {
-                    self.sequence += batch.len() as u64;
+                    let behind = |first: u64| first + batch.len() as u64;
+                    self.sequence = self.sequence.map(behind);
                     self.backoff.reset();
                     let acknowledged = self.acknowledge(receipt);
                     return (self, acknowledged);
@@ -294,10 +304,18 @@ impl Core {
     }
 
     /// The first call has no messages. It checks that there is a server, and gets the topic's
-    /// epoch. From then on the publisher tries again.
+    /// epoch and the number that it expects. From then on the publisher tries again.
     async fn begin_and_call(&mut self, batch: &[String]) -> Result<Receipt, Status> {
         if self.receipt.is_none() {
-            self.receipt = Some(self.call(&[]).await?);
+            let receipt = self.call(&[]).await?;
+            if self.sequence.is_none() {
+                self.sequence = Some(receipt.expected.ok_or_else(|| {
+                    Status::unimplemented(
+                        "the server does not say which number it expects of a producer",
+                    )
+                })?);
+            }
+            self.receipt = Some(receipt);
             self.reached = true;
         }
         let receipt = self.call(batch).await?;
@@ -312,17 +330,21 @@ impl Core {
     /// Makes one call and returns its receipt.
     async fn call(&self, batch: &[String]) -> Result<Receipt, Status> {
         let topic = Request {
-            sequence: Some(Sequence {
-                producer: self.producer.clone(),
-                first: self.sequence,
-            }),
+            producer: Some(self.producer.clone()),
+            sequence: self.sequence,
             ..Request::new(self.topic.clone())
         };
         let messages = batch.iter().cloned();
         let requests = stream::iter(messages.map(|data| Ok::<_, Status>(request(data))));
         let answer = self.client.put_stream(requests, Some(&topic)).await?;
-        Receipt::decode(&answer).ok_or_else(|| {
+        let receipt = Receipt::decode(&answer).ok_or_else(|| {
             Status::unimplemented("the server does not know topics: it answered without a receipt")
+        })?;
+        // The number means something only to those who know the producer's name.
+        let expected = receipt.expected.filter(|_| self.options.producer.is_some());
+        Ok(Receipt {
+            expected,
+            ..receipt
         })
     }
 
@@ -333,6 +355,8 @@ impl Core {
                 receipt.last = new.last.or(receipt.last);
                 receipt.accepted += new.accepted;
                 receipt.duplicates += new.duplicates;
+                receipt.earliest = new.earliest;
+                receipt.expected = new.expected;
                 Ok(())
             }
             receipt => match receipt.replace(new.clone()) {

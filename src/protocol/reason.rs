@@ -7,6 +7,7 @@
 //! | an offset of another epoch | OUT_OF_RANGE | `OTHER_EPOCH` |
 //! | a sequence number after a gap | FAILED_PRECONDITION | `SEQUENCE_GAP` |
 //! | a sequence number from before the topic knew the producer | FAILED_PRECONDITION | `SEQUENCE_FORGOTTEN` |
+//! | a sequence number whose message the topic keeps, with another message | FAILED_PRECONDITION | `SEQUENCE_REUSED` |
 //! | a limit of the server | RESOURCE_EXHAUSTED | |
 //! | the store cannot read or write now | UNAVAILABLE | |
 //! | a stored message cannot be read | DATA_LOSS | |
@@ -59,6 +60,19 @@ pub enum Reason {
         producer: ProducerName,
         /// The first sequence number that the topic knows.
         first: u64,
+    },
+    /// `SEQUENCE_REUSED`: a producer gives the number of a message that the topic keeps to another
+    /// message. The metadata has `topic`, `producer`, the `sequence` number, and the `offset` of the
+    /// message that is kept.
+    SequenceReused {
+        /// The topic.
+        topic: Name,
+        /// The producer.
+        producer: ProducerName,
+        /// The sequence number.
+        sequence: u64,
+        /// The offset of the message that is kept.
+        offset: Offset,
     },
     /// `DRAINING`: the server is shutting down. The metadata has `topic`, `epoch`, and as `next` the
     /// offset of the first message that the call has not delivered.
@@ -124,6 +138,20 @@ pub fn status_of(error: &Error) -> Status {
                 topic: topic.clone(),
                 producer: producer.clone(),
                 first: *first,
+            };
+            (RpcStatusCode::FAILED_PRECONDITION, Some(reason))
+        }
+        Error::Reused {
+            topic,
+            producer,
+            number,
+            offset,
+        } => {
+            let reason = Reason::SequenceReused {
+                topic: topic.clone(),
+                producer: producer.clone(),
+                sequence: *number,
+                offset: *offset,
             };
             (RpcStatusCode::FAILED_PRECONDITION, Some(reason))
         }
@@ -197,6 +225,12 @@ impl Reason {
                 producer: producer()?,
                 first: value(&info, "first")?,
             },
+            "SEQUENCE_REUSED" => Self::SequenceReused {
+                topic: topic()?,
+                producer: producer()?,
+                sequence: value(&info, "sequence")?,
+                offset: value(&info, "offset")?,
+            },
             "DRAINING" => Self::Draining {
                 topic: topic()?,
                 epoch: value(&info, "epoch")?,
@@ -233,6 +267,20 @@ impl Reason {
                     ("topic", topic.to_string()),
                     ("producer", producer.to_string()),
                     ("first", first.to_string()),
+                ],
+            ),
+            Self::SequenceReused {
+                topic,
+                producer,
+                sequence,
+                offset,
+            } => (
+                "SEQUENCE_REUSED",
+                vec![
+                    ("topic", topic.to_string()),
+                    ("producer", producer.to_string()),
+                    ("sequence", sequence.to_string()),
+                    ("offset", offset.to_string()),
                 ],
             ),
             Self::Draining { topic, epoch, next } => (
@@ -311,6 +359,13 @@ mod tests {
                 position,
             ),
             (
+                Error::Reused { topic: topic.clone(), producer: producer.clone(), number: 7, offset: 9 },
+                "FAILED_PRECONDITION: topic stocks/aaa has another message as sequence 7 of producer \
+                 p, at offset 9: give a new message a new number",
+                "SEQUENCE_REUSED",
+                "offset=9 producer=p sequence=7 topic=stocks/aaa",
+            ),
+            (
                 Error::Gap { topic: topic.clone(), producer, expected: 7, got: 9 },
                 "FAILED_PRECONDITION: topic stocks/aaa expects sequence 7 of producer p, not 9: \
                  send what is missing first",
@@ -383,8 +438,14 @@ mod tests {
             },
             Reason::SequenceForgotten {
                 topic: topic.clone(),
-                producer,
+                producer: producer.clone(),
                 first: 1,
+            },
+            Reason::SequenceReused {
+                topic: topic.clone(),
+                producer,
+                sequence: u64::MAX,
+                offset: 0,
             },
             Reason::Draining {
                 topic,

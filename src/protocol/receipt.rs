@@ -1,11 +1,11 @@
 //! The answer to a PutStream on a topic: one line of JSON.
 //!
 //! ```json
-//! {"accepted":3,"duplicates":0,"epoch":"18ea566c72f6d99b","first":0,"last":2,"topic":"numbers"}
+//! {"accepted":3,"duplicates":0,"earliest":0,"epoch":"18ea566c72f6d99b","first":0,"last":2,"topic":"numbers"}
 //! ```
 //!
 //! `first` and `last` are the offsets of the first and the last message that was stored. They are
-//! null if no message was stored.
+//! null if no message was stored. A call with a producer has one field more, `expected`.
 
 use serde::{Deserialize, Serialize};
 use topic_log::{Epoch, Name, Offset};
@@ -25,6 +25,12 @@ pub struct Receipt {
     pub accepted: u64,
     /// How many messages the topic already had from this producer.
     pub duplicates: u64,
+    /// The earliest offset that the topic keeps after it has stored the messages. Where it is
+    /// greater than `first`, retention has dropped some of them.
+    pub earliest: Offset,
+    /// The sequence number that the topic expects next of the call's producer; None if the call
+    /// has no producer.
+    pub expected: Option<u64>,
 }
 
 /// The JSON form. Its fields are in alphabetical order.
@@ -32,7 +38,10 @@ pub struct Receipt {
 struct Json {
     accepted: u64,
     duplicates: u64,
+    earliest: Offset,
     epoch: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<u64>,
     first: Option<Offset>,
     last: Option<Offset>,
     topic: String,
@@ -48,6 +57,20 @@ impl Receipt {
             last: None,
             accepted: 0,
             duplicates: 0,
+            earliest: 0,
+            expected: None,
+        }
+    }
+
+    /// How many of the stored messages the topic no longer keeps.
+    pub fn dropped(&self) -> u64 {
+        match (self.first, self.last) {
+            // Messages of other publishers may lie between them.
+            (Some(first), Some(last)) if self.earliest > first => {
+                let gone = self.earliest.min(last + 1) - first;
+                gone.min(self.accepted)
+            }
+            _ => 0,
         }
     }
 
@@ -73,7 +96,9 @@ impl Receipt {
         let json = Json {
             accepted: self.accepted,
             duplicates: self.duplicates,
+            earliest: self.earliest,
             epoch: self.epoch.to_string(),
+            expected: self.expected,
             first: self.first,
             last: self.last,
             topic: self.topic.as_str().to_owned(),
@@ -92,6 +117,8 @@ impl Receipt {
             last: json.last,
             accepted: json.accepted,
             duplicates: json.duplicates,
+            earliest: json.earliest,
+            expected: json.expected,
         })
     }
 }
@@ -110,12 +137,25 @@ mod tests {
         full.add(None, 0, 2);
         full.add(Some(7), 3, 0);
         full.add(Some(12), 1, 1);
-        let line = r#"{"accepted":4,"duplicates":3,"epoch":"00000000000000ff","first":7,"last":12,"topic":"a/b"}"#;
+        full.earliest = 8;
+        full.expected = Some(20);
+        let line = r#"{"accepted":4,"duplicates":3,"earliest":8,"epoch":"00000000000000ff","expected":20,"first":7,"last":12,"topic":"a/b"}"#;
         assert_eq!(full.encode(), line);
         assert_eq!(Receipt::decode(line), Some(full));
-        let empty = r#"{"accepted":0,"duplicates":0,"epoch":"00000000000000ff","first":null,"last":null,"topic":"a/b"}"#;
+        let empty = r#"{"accepted":0,"duplicates":0,"earliest":0,"epoch":"00000000000000ff","first":null,"last":null,"topic":"a/b"}"#;
         assert_eq!(receipt().encode(), empty);
         assert_eq!(Receipt::decode(empty), Some(receipt()));
+    }
+
+    #[test]
+    fn a_receipt_tells_what_retention_has_dropped() {
+        let mut receipt = receipt();
+        assert_eq!(receipt.dropped(), 0);
+        receipt.add(Some(7), 3, 0);
+        for (earliest, dropped) in [(0, 0), (7, 0), (8, 1), (10, 3), (99, 3)] {
+            receipt.earliest = earliest;
+            assert_eq!(receipt.dropped(), dropped, "{earliest}");
+        }
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! | `from` | GetStream, AllStream | `latest` (the default), `earliest`, an offset, `-N` (the last N), `@SECONDS` (received at that Unix time or later) |
 //! | `epoch` | with `from` an offset | the epoch of the topic that the offset belongs to |
 //! | `follow` | GetStream | `true` (the default), or `false`: the call ends with OK at the end of the log |
-//! | `producer`, `sequence` | PutStream, AllStream, together | the producer, and the number of the call's first message |
+//! | `producer` | PutStream, AllStream | the producer, named as a topic is |
+//! | `sequence` | with `producer` | the number of the call's first message; without it the number that the topic expects next |
 //!
 //! A key may appear once. Without `topic` the other keys are ignored.
 
 use grpcio::{Metadata, MetadataBuilder};
 use grpcio_streams::{escaped, Status};
-use topic_log::{decimal, Epoch, Name, ProducerName, Sequence, StartAt, StartAtError};
+use topic_log::{decimal, Epoch, Name, ProducerName, StartAt, StartAtError};
 
 use super::Method;
 
@@ -26,9 +27,12 @@ pub struct Request {
     /// Whether GetStream waits for new messages at the end of the log. Otherwise it ends there with
     /// OK.
     pub follow: bool,
-    /// The producer and the number of the call's first message, for PutStream and AllStream. None
-    /// if the messages are not numbered.
-    pub sequence: Option<Sequence>,
+    /// The producer that numbers its messages, for PutStream and AllStream. None if the messages
+    /// are not numbered.
+    pub producer: Option<ProducerName>,
+    /// The number of the call's first message. None, with a producer, for the number that the topic
+    /// expects next.
+    pub sequence: Option<u64>,
 }
 
 /// The keys other than `topic`.
@@ -44,6 +48,7 @@ impl Request {
             topic,
             start: StartAt::Latest,
             follow: true,
+            producer: None,
             sequence: None,
         }
     }
@@ -64,9 +69,11 @@ impl Request {
         if !self.follow {
             metadata.add_str("follow", "false")?;
         }
-        if let Some(Sequence { producer, first }) = &self.sequence {
+        if let Some(producer) = &self.producer {
             metadata.add_str("producer", producer.as_str())?;
-            metadata.add_str("sequence", &first.to_string())?;
+        }
+        if let Some(sequence) = &self.sequence {
+            metadata.add_str("sequence", &sequence.to_string())?;
         }
         Ok(())
     }
@@ -90,6 +97,7 @@ impl Request {
                 _ => {}
             }
         }
+        let (producer, sequence) = numbering(metadata)?;
         Ok(Some(Self {
             topic,
             start: start(metadata)?,
@@ -98,7 +106,8 @@ impl Request {
                 Some("false") => false,
                 Some(other) => return Err(refuse("follow", other, "is neither true nor false")),
             },
-            sequence: sequence(metadata)?,
+            producer,
+            sequence,
         }))
     }
 }
@@ -129,18 +138,20 @@ fn start(metadata: &Metadata) -> Result<StartAt, Status> {
     }
 }
 
-fn sequence(metadata: &Metadata) -> Result<Option<Sequence>, Status> {
-    match (value(metadata, "producer")?, value(metadata, "sequence")?) {
-        (None, None) => Ok(None),
-        (Some(producer), Some(first)) => Ok(Some(Sequence {
-            producer: ProducerName::new(producer)
-                .map_err(|e| refuse("producer", producer, &e.to_string()))?,
-            first: decimal(first)
-                .ok_or_else(|| refuse("sequence", first, "is not a number below 2^64"))?,
-        })),
-        (Some(producer), None) => Err(refuse("producer", producer, "needs `sequence` with it")),
-        (None, Some(first)) => Err(refuse("sequence", first, "needs `producer` with it")),
+/// The producer, and the number of the first message.
+fn numbering(metadata: &Metadata) -> Result<(Option<ProducerName>, Option<u64>), Status> {
+    let producer = value(metadata, "producer")?;
+    let sequence = value(metadata, "sequence")?;
+    if let (None, Some(sequence)) = (producer, sequence) {
+        return Err(refuse("sequence", sequence, "needs `producer` with it"));
     }
+    let producer = producer.map(|producer| {
+        ProducerName::new(producer).map_err(|e| refuse("producer", producer, &e.to_string()))
+    });
+    let sequence = sequence.map(|sequence| {
+        decimal(sequence).ok_or_else(|| refuse("sequence", sequence, "is not a number below 2^64"))
+    });
+    Ok((producer.transpose()?, sequence.transpose()?))
 }
 
 /// The one value of a key.
@@ -200,6 +211,7 @@ mod tests {
             topic,
             start: StartAt::Latest,
             follow: true,
+            producer: None,
             sequence: None,
         };
         let from = |text| parse(&[("topic", "stocks/aaa"), ("from", text)], Method::Get);
@@ -239,12 +251,17 @@ mod tests {
             ("producer", "sensor-1"),
             ("sequence", "3"),
         ];
-        let producer = ProducerName::new("sensor-1").unwrap();
-        let expected = Request {
-            sequence: Some(Sequence { producer, first: 3 }),
+        let numbered = Request {
+            producer: ProducerName::new("sensor-1").ok(),
+            sequence: Some(3),
             ..plain.clone()
         };
-        assert_eq!(parse(&once, Method::Put), Ok(Some(expected)));
+        assert_eq!(parse(&once, Method::Put), Ok(Some(numbered.clone())));
+        let goes_on = Request {
+            sequence: None,
+            ..numbered
+        };
+        assert_eq!(parse(&once[..2], Method::Put), Ok(Some(goes_on)));
         let end = [("topic", "stocks/aaa"), ("follow", "false")];
         assert_eq!(
             parse(&end, Method::Get),
@@ -277,7 +294,6 @@ mod tests {
             (&[("topic", "a"), ("follow", "true")], Method::All, "metadata `follow`: `true` has no meaning in this call"),
             (&[("topic", "a"), ("from", "1")], Method::Put, "metadata `from`: `1` has no meaning in this call"),
             (&[("topic", "a"), ("producer", "p")], Method::Get, "metadata `producer`: `p` has no meaning in this call"),
-            (&[("topic", "a"), ("producer", "p")], Method::Put, "metadata `producer`: `p` needs `sequence` with it"),
             (&[("topic", "a"), ("sequence", "1")], Method::Put, "metadata `sequence`: `1` needs `producer` with it"),
             (&[("topic", "a"), ("producer", "p p"), ("sequence", "1")], Method::Put, "metadata `producer`: `p p` has ' ' at byte 1"),
             (&[("topic", "a"), ("producer", "p"), ("sequence", "-1")], Method::Put, "metadata `sequence`: `-1` is not a number below 2^64"),
@@ -290,10 +306,11 @@ mod tests {
     #[test]
     fn an_encoded_request_is_decoded() {
         let topic = Name::new("a/b").unwrap();
-        let sequence = Some(Sequence {
-            producer: ProducerName::new("p").unwrap(),
-            first: u64::MAX,
-        });
+        let numbered = Request {
+            producer: ProducerName::new("p").ok(),
+            sequence: Some(u64::MAX),
+            ..Request::new(topic.clone())
+        };
         let plain = Request::new(topic);
         let at = |start| Request {
             start,
@@ -317,17 +334,18 @@ mod tests {
                 },
                 Method::Get,
             ),
+            (numbered.clone(), Method::Put),
             (
                 Request {
-                    sequence: sequence.clone(),
-                    ..plain.clone()
+                    sequence: None,
+                    ..numbered.clone()
                 },
                 Method::Put,
             ),
             (
                 Request {
-                    sequence,
-                    ..at(StartAt::Last(1))
+                    start: StartAt::Last(1),
+                    ..numbered
                 },
                 Method::All,
             ),

@@ -65,8 +65,8 @@ impl Topics {
         let store = self.store.clone();
         async move {
             let topic = topic(&*store, &request.topic).await?;
-            let receipt = Publishing::new(topic, request, requests).finish().await?;
-            Ok(response(receipt.encode()))
+            let publishing = Publishing::new(topic, request, requests).await?;
+            Ok(response(publishing.finish().await?.encode()))
         }
     }
 
@@ -83,7 +83,7 @@ impl Topics {
         let messages = async move {
             let topic = topic(&*store, &request.topic).await?;
             let mut cursor = subscribe(&call, topic.clone(), &request.topic, request.start).await?;
-            let publishing = Publishing::new(topic.clone(), request, requests);
+            let publishing = Publishing::new(topic.clone(), request, requests).await?;
             let mut publishing = Some(publishing.finish().boxed());
             let mut end = None;
             Ok(stream::poll_fn(move |cx| {
@@ -156,7 +156,7 @@ fn poll_message(
 /// gathered.
 struct Publishing {
     topic: Arc<dyn Topic>,
-    /// The producer and the number of the call's first message, if they are given.
+    /// The producer and the number of the call's first message, if there is a producer.
     sequence: Option<Sequence>,
     requests: Requests<StreamReqData>,
     /// The end of the requests: half-close, or a status.
@@ -168,23 +168,47 @@ struct Publishing {
 }
 
 impl Publishing {
-    fn new(topic: Arc<dyn Topic>, request: Request, requests: Requests<StreamReqData>) -> Self {
-        Self {
+    async fn new(
+        topic: Arc<dyn Topic>,
+        request: Request,
+        requests: Requests<StreamReqData>,
+    ) -> Result<Self, Status> {
+        let sequence = match (request.producer, request.sequence) {
+            (None, _) => None,
+            (Some(producer), Some(first)) => Some(Sequence { producer, first }),
+            (Some(producer), None) => {
+                let expected = topic.expected(&producer).await;
+                let first = expected.map_err(|e| status_of(&e))?;
+                Some(Sequence { producer, first })
+            }
+        };
+        Ok(Self {
             receipt: Receipt::new(request.topic, topic.epoch()),
             topic,
-            sequence: request.sequence,
+            sequence,
             requests,
             ended: None,
             gathered: Vec::new(),
             gathered_bytes: 0,
             appending: None,
-        }
+        })
     }
 
     /// Completes when all received messages are acknowledged by the store.
+    ///
+    /// # Errors
+    ///
+    /// The status that ends the call. Its message says what was stored before.
     async fn finish(mut self) -> Result<Receipt, Status> {
-        future::poll_fn(|cx| self.poll(cx)).await?;
-        Ok(self.receipt)
+        let ended = future::poll_fn(|cx| self.poll(cx)).await;
+        let mut receipt = self.receipt;
+        receipt.earliest = self.topic.bounds().earliest;
+        ended.map_err(|status| after(status, &receipt))?;
+        if let Some(Sequence { producer, .. }) = &self.sequence {
+            let expected = self.topic.expected(producer).await;
+            receipt.expected = Some(expected.map_err(|e| status_of(&e))?);
+        }
+        Ok(receipt)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
@@ -245,5 +269,31 @@ impl Publishing {
         let batch = std::mem::take(&mut self.gathered);
         self.appending = Some(self.topic.append(batch, sequence));
         Ok(())
+    }
+}
+
+/// The status of a publisher's call, with what the topic has stored of the call before.
+fn after(status: Status, receipt: &Receipt) -> Status {
+    let (Some(first), Some(last)) = (receipt.first, receipt.last) else {
+        return status;
+    };
+    let Receipt {
+        accepted, earliest, ..
+    } = receipt;
+    let dropped = match receipt.dropped() {
+        0 => String::new(),
+        dropped => {
+            format!(", of which retention has dropped {dropped}: the earliest is {earliest}")
+        }
+    };
+    let message = format!(
+        "{}; before that, {accepted} messages of this call were stored, at offsets {first} to \
+         {last}{dropped}",
+        status.message()
+    );
+    let told = Status::new(status.code(), message);
+    match Reason::decode(&status) {
+        Some(reason) => reason.encode(told),
+        None => told,
     }
 }

@@ -45,7 +45,10 @@ impl Places {
         let ordered = places.with_ends(next).all(|(run, end)| {
             let before = std::mem::replace(&mut behind, (end, run.offset));
             // No offset is ever as great as that.
-            before.0 <= run.number && run.number < end && before.1 <= run.offset && run.offset < 1 << 62
+            before.0 <= run.number
+                && run.number < end
+                && before.1 <= run.offset
+                && run.offset < 1 << 62
         });
         ordered.then_some(places)
     }
@@ -168,7 +171,13 @@ mod tests {
         places.forget_before(103, 12);
         assert_eq!(places.0.len(), 2);
         places.forget_before(104, 12);
-        assert_eq!(places.0, [Run { number: 9, offset: 110 }]);
+        assert_eq!(
+            places.0,
+            [Run {
+                number: 9,
+                offset: 110
+            }]
+        );
         places.forget_before(113, 12);
         assert_eq!(places.0, []);
     }

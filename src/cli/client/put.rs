@@ -26,10 +26,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
     topic: Option<Name>,
 
-    /// Publish as this producer, whose messages are numbered from 0. A number that the topic
-    /// already has from this producer is not stored again [default: a new name]
+    /// Publish as this producer. Its messages are numbered, and the numbers go on where those of
+    /// its last run end [default: a new name]
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
     producer: Option<ProducerName>,
+
+    /// Number the messages of the producer from 0. A message that the topic already has under its
+    /// number is not stored again, so the same file can be sent again
+    #[arg(long, requires = "producer")]
+    from_start: bool,
 
     /// Fail when the server becomes unavailable, instead of trying again
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
@@ -62,12 +67,19 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             let console = Console::beside(&bar);
             let options = PublishOptions {
                 producer: args.producer,
+                from_start: args.from_start,
                 resume: args.resume,
                 notice: console.notice(),
             };
             let mut publisher = client.publish(topic, options);
             let published = resume::publish(&mut publisher, lines, &console).await;
-            published.map(|()| publisher.receipt().map(Receipt::encode))
+            published.map(|()| {
+                let receipt = publisher.receipt();
+                receipt
+                    .iter()
+                    .for_each(|receipt| warn_of_retention(receipt, &console));
+                receipt.map(Receipt::encode)
+            })
         }
     };
     bar.set_message(format!("{count} messages"));
@@ -81,6 +93,20 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             bar.abandon();
             Err(failure)
         }
+    }
+}
+
+/// Says that the server no longer has all that it has just acknowledged.
+fn warn_of_retention(receipt: &Receipt, console: &Console) {
+    let dropped = receipt.dropped();
+    if dropped > 0 {
+        let Receipt {
+            topic, earliest, ..
+        } = receipt;
+        console.say(&format!(
+            "topic {topic}: the server's retention has already dropped {dropped} of these messages; \
+             the earliest that it keeps is at offset {earliest}"
+        ));
     }
 }
 

@@ -177,10 +177,10 @@ fn nothing_is_lost_or_repeated(programs: &Programs) {
     let relay = Relay::to(&address);
     relay.lose_next_data_frame();
     let again = programs.publish(&relay.address, 0, 3);
-    let stored = json!({"accepted": 0, "duplicates": 3, "epoch": null, "first": null, "last": null, "topic": TOPIC});
+    let stored = json!({"accepted": 0, "duplicates": 3, "earliest": 0, "epoch": null, "expected": 3, "first": null, "last": null, "topic": TOPIC});
     assert_eq!(again, stored);
     let more = programs.publish(&address, 2, 5);
-    let stored = json!({"accepted": 2, "duplicates": 1, "epoch": null, "first": 3, "last": 4, "topic": TOPIC});
+    let stored = json!({"accepted": 2, "duplicates": 1, "earliest": 0, "epoch": null, "expected": 5, "first": 3, "last": 4, "topic": TOPIC});
     assert_eq!(more, stored);
 
     let mut publisher = Process::start(&mut programs.publisher(&address, 5, MESSAGES));

@@ -54,6 +54,7 @@ impl Account {
     pub fn publish_in_batches(&self, me: &str, messages: u64, batch: u64) -> Result<(), Status> {
         let options = PublishOptions {
             producer: Some(ProducerName::new(me).expect("a name")),
+            from_start: true,
             resume: false,
             ..PublishOptions::default()
         };

@@ -21,7 +21,7 @@ use topic_log::{Memory, Retention, StoreLimits};
 use crate::support::messages::request;
 use crate::support::server;
 
-fn stub(address: &str) -> GreeterClient {
+pub(super) fn stub(address: &str) -> GreeterClient {
     GreeterClient::new(raw::channel(address))
 }
 
@@ -32,7 +32,7 @@ fn options(metadata: &[(&str, &str)]) -> CallOption {
 }
 
 /// Publishes messages with PutStream; the receipt, or the failure.
-fn put(
+pub(super) fn put(
     stub: &GreeterClient,
     metadata: &[(&str, &str)],
     data: &[&str],
@@ -51,7 +51,7 @@ fn put(
 }
 
 /// Reads a topic to its present end; the first offset and the messages, or the failure.
-fn read(
+pub(super) fn read(
     stub: &GreeterClient,
     metadata: &[(&str, &str)],
 ) -> Result<(Option<u64>, Vec<String>), Status> {

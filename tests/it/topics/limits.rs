@@ -16,6 +16,7 @@ use crate::support::{client, server};
 fn publish(client: &Client, topic: &str, producer: Option<&str>) -> Result<Receipt, PublishError> {
     let options = PublishOptions {
         producer: producer.map(|name| ProducerName::new(name).expect("a name")),
+        from_start: true,
         ..PublishOptions::default()
     };
     let mut publisher = client.publish(support::topic(topic), options);

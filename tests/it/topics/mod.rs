@@ -4,4 +4,5 @@
 mod calls;
 mod fan_out;
 mod limits;
+mod producers;
 mod resume;

@@ -324,7 +324,14 @@ fn a_file_that_is_put_into_a_topic_comes_out_again() {
     let lines: String = (0..20_000)
         .map(|n| format!("line {n} \u{df}\r\n"))
         .collect();
-    let put = ["put", "--topic", "files/a", "--producer", "me"];
+    let put = [
+        "put",
+        "--topic",
+        "files/a",
+        "--producer",
+        "me",
+        "--from-start",
+    ];
     for (accepted, duplicates) in [(20_000, 0), (0, 20_000)] {
         let output = run(&mut program(&server.address, &put), lines.as_bytes());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -364,6 +371,7 @@ fn a_file_that_is_put_into_a_topic_comes_out_again() {
 fn what_a_restarted_server_cannot_know_is_not_taken_for_a_repetition() {
     let producer = || PublishOptions {
         producer: Some(ProducerName::new("p").expect("a name")),
+        from_start: true,
         ..PublishOptions::default()
     };
     let mut server = server::start(&[]);

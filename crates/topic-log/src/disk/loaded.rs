@@ -81,8 +81,8 @@ impl Loaded {
     /// Has a topic remember its producers. Returns those that are too many.
     pub(super) fn remember(&self, entry: &Arc<Entry>) -> Vec<Forgotten> {
         let known = self.producers.get(&entry.id()).into_iter().flatten();
-        let forgotten =
-            known.filter_map(|(name, producer)| entry.remember(name.clone(), producer.known.clone()));
+        let forgotten = known
+            .filter_map(|(name, producer)| entry.remember(name.clone(), producer.known.clone()));
         forgotten.collect()
     }
 

@@ -77,7 +77,11 @@ impl MemoryTopic {
                     let kept = state.recent_at(repeat.offset);
                     repeat.compare(topic, sequence, batch, kept)?;
                 }
-                Some(state.producers.check(topic, sequence, count, state.bounds)?)
+                Some(
+                    state
+                        .producers
+                        .check(topic, sequence, count, state.bounds)?,
+                )
             }
         };
         let duplicates = checked.as_ref().map_or(0, |checked| checked.duplicates);

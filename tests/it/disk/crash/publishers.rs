@@ -97,8 +97,16 @@ pub fn upload(scene: &Scene, topic: &str, name: &str) {
     }
 }
 
-fn put_args<'a>(topic: &'a str, me: &'a str) -> [&'a str; 6] {
-    ["--wait", "put", "--topic", topic, "--producer", me]
+fn put_args<'a>(topic: &'a str, me: &'a str) -> [&'a str; 7] {
+    [
+        "--wait",
+        "put",
+        "--topic",
+        topic,
+        "--producer",
+        me,
+        "--from-start",
+    ]
 }
 
 /// Makes a whole upload; how many of its messages were not stored before.

@@ -56,6 +56,7 @@ fn message(topic: &str, producer: &str, number: u64) -> String {
 fn publish(address: &str, topic: &str, producer: &str, count: u64) -> Result<u64, Status> {
     let options = PublishOptions {
         producer: Some(ProducerName::new(producer).expect("a name")),
+        from_start: true,
         resume: false,
         ..PublishOptions::default()
     };
