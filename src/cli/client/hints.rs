@@ -5,7 +5,6 @@ use grpcio_credentials::ClientTls;
 use grpcio_streams::Status;
 
 use crate::client::Config;
-use crate::protocol::Reason;
 
 /// The status of a call, with the servers and, if possible, the flag that solves it.
 pub(super) fn explained(status: &Status, config: &Config) -> Status {
@@ -15,10 +14,6 @@ pub(super) fn explained(status: &Status, config: &Config) -> Status {
         Some(hint) => hint.to_owned(),
         None if is_nobody && status.code() == RpcStatusCode::UNAUTHENTICATED => format!(
             "{}; --token-file names a token, --cert and --key a certificate",
-            status.message()
-        ),
-        None if matches!(Reason::decode(status), Some(Reason::SequenceReused { .. })) => format!(
-            "{}; without --from-start they get the numbers that follow",
             status.message()
         ),
         None => status.message().to_owned(),

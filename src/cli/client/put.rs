@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 use futures::TryStreamExt;
+use grpcio_streams::Status;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::Console;
@@ -12,7 +13,7 @@ use super::input::Input;
 use super::output::Output;
 use super::resume;
 use crate::client::{Client, PublishOptions};
-use crate::protocol::Receipt;
+use crate::protocol::{Reason, Receipt};
 use topic_log::{Name, ProducerName};
 
 #[derive(Debug, clap::Args)]
@@ -73,6 +74,11 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             };
             let mut publisher = client.publish(topic, options);
             let published = resume::publish(&mut publisher, lines, &console).await;
+            let published = if args.from_start {
+                published.map_err(numbered_from_start)
+            } else {
+                published
+            };
             published.map(|()| {
                 let receipt = publisher.receipt();
                 receipt
@@ -94,6 +100,24 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             Err(failure)
         }
     }
+}
+
+/// The failure, with the flag that gives other messages the numbers of earlier ones.
+fn numbered_from_start(failure: Failure) -> Failure {
+    match failure {
+        Failure::Call(status) if is_reused(&status) => Failure::Call(Status::new(
+            status.code(),
+            format!(
+                "{}; without --from-start they get the numbers that follow",
+                status.message()
+            ),
+        )),
+        failure => failure,
+    }
+}
+
+fn is_reused(status: &Status) -> bool {
+    matches!(Reason::decode(status), Some(Reason::SequenceReused { .. }))
 }
 
 /// Says that the server no longer has all that it has just acknowledged.
