@@ -93,6 +93,7 @@ impl Client {
             topic.clone(),
             PublishOptions {
                 producer: None,
+                from_start: true,
                 resume: options.resume,
                 // The subscription reports the same tries.
                 notice: Box::new(|_, _| {}),

@@ -3,8 +3,7 @@
 use greeter_stream::client::Receipt;
 use greeter_stream::protocol::Reason;
 use grpcio::RpcStatusCode;
-use testkit::process::run;
-use testkit::texts::utf8 as text;
+use testkit::process::{run, text};
 
 use super::calls::{put, read, stub};
 use crate::support::program::client as program;

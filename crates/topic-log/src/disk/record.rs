@@ -212,4 +212,23 @@ mod tests {
             assert_eq!(Producer::decode(&key, &value[..at]), Err(Damaged));
         }
     }
+
+    #[test]
+    fn the_record_of_an_earlier_version_has_no_places() {
+        let name = ProducerName::new("p").unwrap();
+        let key = Producer::key(7, &name);
+        let known = Known {
+            first: 1,
+            next: 9,
+            places: Places::default(),
+        };
+        let value = encode(&key, &[1, 9, 3], "");
+        let producer = Producer { known, seen: 3 };
+        assert_eq!(Producer::decode(&key, &value), Ok((7, name, producer)));
+        for runs in [[0, 5], [1, u64::MAX], [9, 5]] {
+            let [number, offset] = runs;
+            let value = encode(&key, &[1, 9, 3, number, offset], "");
+            assert_eq!(Producer::decode(&key, &value), Err(Damaged), "{runs:?}");
+        }
+    }
 }
