@@ -218,7 +218,6 @@ fn wrong_usage_exits_2() {
 fn a_server_that_cannot_be_is_wrong_usage() {
     for server in [
         "127.0.0.1:99999",
-        "http://127.0.0.1:1",
         "::1:1",
         "",
         "localhost",
