@@ -7,12 +7,11 @@ use std::task::{ready, Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{stream, FutureExt, Sink};
-use futures_timer::Delay;
 use grpcio_streams::Status;
 use topic_log::{Epoch, Name, ProducerName, Sequence};
 
 use super::calls::Client;
-use super::retry::{is_unavailable, Backoff, Notice};
+use super::retry::{Notice, Retry};
 use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
@@ -27,7 +26,8 @@ pub struct PublishOptions {
     /// the same messages again under the same name changes nothing. Other messages need another
     /// name. None for a new random name.
     pub producer: Option<ProducerName>,
-    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it fails.
+    /// Whether it tries again when the server is UNAVAILABLE, because the connection is lost or the
+    /// server was not reached yet. Otherwise it fails.
     pub resume: bool,
     /// Called before each new try.
     pub notice: Notice,
@@ -97,30 +97,21 @@ impl Client {
     ///
     /// The sink gathers messages and sends them in calls of limited size. The receipts of these
     /// calls acknowledge the messages. The sink keeps messages until they are acknowledged. When
-    /// the server becomes UNAVAILABLE, it sends them again with the same sequence numbers. The
-    /// waits between tries grow from 0.1 s to 5 s. A server that was never reached is tried again
-    /// only if the client [waits](super::Config::wait).
+    /// the server is UNAVAILABLE, also before it was reached for the first time, it sends them again
+    /// with the same sequence numbers. The waits between tries grow from 0.1 s to 5 s.
     pub fn publish(&self, topic: Name, options: PublishOptions) -> Publisher {
-        self.publisher(topic, options, self.config().wait)
-    }
-
-    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
-    pub(super) fn publisher(
-        &self,
-        topic: Name,
-        options: PublishOptions,
-        reached: bool,
-    ) -> Publisher {
-        let producer = options.producer.clone().unwrap_or_else(random_name);
+        let PublishOptions {
+            producer,
+            resume,
+            notice,
+        } = options;
         let core = Core {
             client: self.clone(),
             topic,
-            producer,
-            reached,
-            options,
+            producer: producer.unwrap_or_else(random_name),
+            retry: Retry::new(resume, notice, self.config().timeout),
             sequence: 0,
             receipt: None,
-            backoff: Backoff::new(),
         };
         Publisher {
             state: State::Idle(Box::new(core)),
@@ -157,14 +148,11 @@ struct Core {
     client: Client,
     topic: Name,
     producer: ProducerName,
-    options: PublishOptions,
+    retry: Retry,
     /// The sequence number of the next message.
     sequence: u64,
     /// The receipt for all messages that the topic has acknowledged in its present epoch.
     receipt: Option<Receipt>,
-    backoff: Backoff,
-    /// Whether the server was reached before. Otherwise a call is not tried again.
-    reached: bool,
 }
 
 impl Publisher {
@@ -278,27 +266,23 @@ impl Core {
             let status = match self.begin_and_call(&batch).await {
                 Ok(receipt) => {
                     self.sequence += batch.len() as u64;
-                    self.backoff.reset();
+                    self.retry.succeeded();
                     let acknowledged = self.acknowledge(receipt);
                     return (self, acknowledged);
                 }
                 Err(status) => status,
             };
-            if !(is_unavailable(&status) && self.options.resume && self.reached) {
+            if let Err(status) = self.retry.pause(status).await {
                 return (self, Err(status.into()));
             }
-            let wait = self.backoff.next();
-            (self.options.notice)(&status, wait);
-            Delay::new(wait).await;
         }
     }
 
     /// The first call has no messages. It checks that there is a server, and gets the topic's
-    /// epoch. From then on the publisher tries again.
+    /// epoch.
     async fn begin_and_call(&mut self, batch: &[String]) -> Result<Receipt, Status> {
         if self.receipt.is_none() {
             self.receipt = Some(self.call(&[]).await?);
-            self.reached = true;
         }
         let receipt = self.call(batch).await?;
         let (count, sent) = (receipt.acknowledged(), batch.len());

@@ -31,15 +31,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
     producer: Option<ProducerName>,
 
-    /// Fail when the server becomes unavailable, instead of trying again
+    /// Fail when the server cannot be reached or the connection is lost, instead of trying again
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
     resume: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    let message_bytes = client.config().message_bytes;
     let input = match &args.file {
-        Some(path) if path.as_os_str() != "-" => Input::open(path)?,
-        _ => Input::stdin(),
+        Some(path) if path.as_os_str() != "-" => Input::open(path, message_bytes)?,
+        _ => Input::stdin(message_bytes),
     };
     let bar = if input.is_typed() {
         // A progress bar would disturb the lines that the user types.
@@ -63,7 +64,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             let options = PublishOptions {
                 producer: args.producer,
                 resume: args.resume,
-                notice: console.notice(),
+                notice: console.notice(client.config()),
             };
             let mut publisher = client.publish(topic, options);
             let published = resume::publish(&mut publisher, lines, &console).await;
