@@ -22,7 +22,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let config = Config {
         servers: vec![server],
-        wait: true,
         ..Config::default()
     };
     let client = Client::new(&Queues::start("subscribe", 1), config)?;

@@ -1,7 +1,7 @@
 //! The log filter of the programs: `RUST_LOG`, in which `greeter_stream` stands for all crates of
 //! this workspace.
 
-use std::env;
+use super::environment::variable;
 
 /// The other crates of this workspace.
 const CRATES: [&str; 4] = [
@@ -11,9 +11,10 @@ const CRATES: [&str; 4] = [
     "topic_log",
 ];
 
-/// The directives of the environment variable `RUST_LOG`, or `default` if it is not set.
+/// The directives of the environment variable `RUST_LOG`, or `default` if it is not set
+/// or is empty.
 pub fn log_filter(default: &str) -> String {
-    env::var("RUST_LOG").map_or_else(|_| expanded(default), |set| expanded(&set))
+    expanded(variable("RUST_LOG").as_deref().unwrap_or(default))
 }
 
 /// Adds directives that give the other crates the level of `greeter_stream`. They come first,

@@ -1,6 +1,7 @@
 //! The command lines of the two programs.
 
 pub mod client;
+mod environment;
 mod log_filter;
 pub mod server;
 mod text;

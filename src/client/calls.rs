@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{CallOption, ChannelBuilder, LbPolicy, MetadataBuilder};
 use grpcio_streams::client::{self, Conversation, Responses};
-use grpcio_streams::{Queues, Status};
+use grpcio_streams::{limit_metadata, Queues, Status, TooLong};
 
 use super::config::{Balance, Config, ConfigError};
 use crate::generated::greeter::{StreamReqData, StreamResData};
-use crate::protocol::message::request;
+use crate::protocol::message::{encoded_bytes, request};
 use crate::protocol::{Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
 /// The least [`Config::keepalive`]. Shorter times are replaced by it.
@@ -29,7 +29,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(36_500 * 24 * 3600);
 /// Its futures and streams can run on any thread. They run fastest inside [`run`](Self::run).
 #[derive(Clone)]
 pub struct Client {
-    client: grpcio::Client,
+    pub(super) client: grpcio::Client,
     config: Config,
 }
 
@@ -49,7 +49,10 @@ impl Client {
             .use_local_subchannel_pool(true)
             // Otherwise the client may notice a server that starts late only two minutes later.
             .initial_reconnect_backoff(Duration::from_millis(100))
-            .max_reconnect_backoff(Duration::from_secs(1));
+            .max_reconnect_backoff(Duration::from_secs(1))
+            // The adapters check the length of messages, and say how long they are.
+            .max_receive_message_len(-1);
+        let builder = limit_metadata(builder, config.metadata_bytes);
         let builder = match config.balance {
             Balance::PickFirst => builder.load_balancing_policy(LbPolicy::PickFirst),
             Balance::RoundRobin => builder.load_balancing_policy(LbPolicy::RoundRobin),
@@ -144,11 +147,6 @@ impl Client {
         Ok(responses.map(|item| item.map(|response| response.data)))
     }
 
-    /// Connects if there is no connection. Returns whether there is one within `limit`.
-    pub async fn connected(&self, limit: Duration) -> bool {
-        self.client.channel().wait_for_connected(limit).await
-    }
-
     /// GetStream, on a topic if `topic` is given.
     pub(crate) fn get_stream(
         &self,
@@ -169,6 +167,7 @@ impl Client {
         S::Error: From<Status>,
     {
         let options = self.options(topic)?;
+        let requests = requests.into_stream().map(self.check_length());
         let answer: StreamResData =
             client::client_streaming(&self.client, PUT_STREAM, requests, options).await?;
         Ok(answer.data)
@@ -184,10 +183,30 @@ impl Client {
         S: TryStream<Ok = StreamReqData> + Send + 'static,
         S::Error: From<Status> + Send,
     {
+        let requests = requests.into_stream().map(self.check_length());
         client::duplex(&self.client, ALL_STREAM, requests, self.options(topic)?)
     }
 
-    fn options(&self, topic: Option<&Request>) -> Result<CallOption, Status> {
+    /// Refuses a message that is longer than the limit.
+    fn check_length<E: From<Status>>(
+        &self,
+    ) -> impl FnMut(Result<StreamReqData, E>) -> Result<StreamReqData, E> + Send + 'static {
+        let limit = self.config.message_bytes;
+        move |message| {
+            let message = message?;
+            let bytes = encoded_bytes(message.data.len());
+            if bytes > limit {
+                let why = format!(
+                    "a message to send has {bytes} bytes, and this client sends at most {limit}"
+                );
+                let status = Status::resource_exhausted(why);
+                return Err(status.with_too_long(TooLong { bytes, limit }).into());
+            }
+            Ok(message)
+        }
+    }
+
+    fn options(&self, topic: Option<&Request>) -> Result<client::Options, Status> {
         let mut metadata = MetadataBuilder::new();
         if let Some(request) = topic {
             request.encode(&mut metadata)?;
@@ -198,10 +217,11 @@ impl Client {
         let options = CallOption::default()
             .headers(metadata.build())
             .wait_for_ready(self.config.wait);
-        Ok(match self.config.timeout {
+        let options = match self.config.timeout {
             Some(timeout) => options.timeout(timeout.min(LONGEST_TIMEOUT)),
             None => options,
-        })
+        };
+        Ok(client::Options::from(options).max_message_bytes(self.config.message_bytes))
     }
 }
 

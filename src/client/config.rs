@@ -4,6 +4,7 @@ use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::time::Duration;
 
 use grpcio_credentials::{is_local, ClientTls, Token};
+use grpcio_streams::{MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS};
 
 use super::address::{self, AddressError};
 
@@ -19,12 +20,19 @@ pub struct Config {
     pub servers: Vec<String>,
     /// How calls are distributed over the servers.
     pub balance: Balance,
-    /// The deadline of each call, from its start. Then it ends with DEADLINE_EXCEEDED. None for no
-    /// deadline.
+    /// The deadline of each call, from its start. Then it ends with DEADLINE_EXCEEDED. Calls that are
+    /// tried again while the server is unavailable are tried for this time. None for no deadline.
     pub timeout: Option<Duration>,
     /// Whether a call waits for a server that cannot be reached. Otherwise it ends with
     /// UNAVAILABLE.
     pub wait: bool,
+    /// The longest message that the client receives or sends, in bytes as encoded. A call with a
+    /// longer one ends with RESOURCE_EXHAUSTED.
+    pub message_bytes: usize,
+    /// The most metadata that a server may send in one block, the status included, in bytes, from
+    /// 1 KiB to 16 MiB. Each entry counts as its name, its value and 32. A call with more ends with
+    /// RESOURCE_EXHAUSTED.
+    pub metadata_bytes: u32,
     /// How long a connection with running calls may be silent before the client pings the server.
     /// The calls end with UNAVAILABLE if the server does not answer within 10 s. None for no pings.
     /// Times below 10 s count as 10 s, because servers end connections that ping too often. By
@@ -38,14 +46,16 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The server at 127.0.0.1:50052 in plaintext, no timeout, no waiting, no token, and a ping
-    /// after 30 s.
+    /// The server at 127.0.0.1:50052 in plaintext, no timeout, no waiting, messages of 4 MiB,
+    /// metadata of 16 KiB, no token, and a ping after 30 s.
     fn default() -> Self {
         Self {
             servers: vec!["127.0.0.1:50052".to_owned()],
             balance: Balance::PickFirst,
             timeout: None,
             wait: false,
+            message_bytes: MAX_MESSAGE_BYTES,
+            metadata_bytes: MAX_METADATA_BYTES,
             keepalive: Some(Duration::from_secs(30)),
             tls: None,
             token: None,
@@ -98,6 +108,12 @@ pub enum ConfigError {
         "server name {0:?} cannot be the name of a host; give the name in the servers' certificates"
     )]
     ServerName(String),
+    /// The limit of metadata is out of its range.
+    #[error(
+        "metadata_bytes {0} is out of range; the range is {least} to {most}",
+        least = METADATA_LIMITS.start(), most = METADATA_LIMITS.end()
+    )]
+    MetadataBytes(u32),
     /// A token would go to this server in plaintext.
     #[error(
         "without TLS everyone on the network path to {0} could read the token, so it is not sent; \
@@ -114,6 +130,9 @@ impl Config {
     /// All but [`ConfigError::NotFound`].
     pub fn check(&self) -> Result<(), ConfigError> {
         check_servers(&self.servers)?;
+        if !METADATA_LIMITS.contains(&self.metadata_bytes) {
+            return Err(ConfigError::MetadataBytes(self.metadata_bytes));
+        }
         match (&self.tls, &self.token) {
             (Some(tls), _) => check_name(tls.expected_name(), self.servers.len()),
             (None, None) => Ok(()),

@@ -25,6 +25,7 @@ mod calls;
 mod config;
 mod participant;
 mod publish;
+mod reach;
 mod retry;
 mod subscribe;
 
@@ -34,7 +35,7 @@ pub use config::{Balance, Config, ConfigError};
 pub use participant::{JoinOptions, Participant};
 pub use publish::{PublishError, PublishOptions, Publisher};
 pub use retry::Notice;
-pub use subscribe::{Loss, Received, SubscribeError, SubscribeOptions, Subscription};
+pub use subscribe::{LongMessage, Loss, Received, SubscribeError, SubscribeOptions, Subscription};
 
 pub use crate::protocol::Receipt;
 pub use grpcio_credentials::{ClientTls, FileError, Token, TokenError};

@@ -19,7 +19,8 @@ use crate::protocol::Position;
 pub struct JoinOptions {
     /// The position at which it starts to receive.
     pub start: StartAt,
-    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it ends.
+    /// Whether it tries again when the server is UNAVAILABLE, because the connection is lost or the
+    /// server was not reached yet. Otherwise it ends.
     pub resume: bool,
     /// Called before each new try to receive.
     pub notice: Notice,
@@ -89,7 +90,7 @@ impl Client {
             },
         );
         messages.begin().await?;
-        let publisher = self.publisher(
+        let publisher = self.publish(
             topic.clone(),
             PublishOptions {
                 producer: None,
@@ -98,15 +99,13 @@ impl Client {
                 // The subscription reports the same tries.
                 notice: Box::new(|_, _| {}),
             },
-            true,
         );
-        let mut end = self.subscription(
+        let mut end = self.subscribe(
             topic,
             SubscribeOptions {
                 resume: options.resume,
                 ..SubscribeOptions::default()
             },
-            true,
         );
         let end = async move {
             end.begin().await?;

@@ -7,12 +7,11 @@ use std::task::{ready, Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{stream, FutureExt, Sink};
-use futures_timer::Delay;
 use grpcio_streams::Status;
 use topic_log::{Epoch, Name, ProducerName};
 
 use super::calls::Client;
-use super::retry::{is_unavailable, Backoff, Notice};
+use super::retry::{Notice, Retry};
 use crate::protocol::message::request;
 use crate::protocol::{Receipt, Request};
 
@@ -30,7 +29,8 @@ pub struct PublishOptions {
     /// messages again stores nothing, and other messages under the same numbers are refused.
     /// Otherwise the numbers go on where the topic's last message of this producer ends.
     pub from_start: bool,
-    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it fails.
+    /// Whether it tries again when the server is UNAVAILABLE, because the connection is lost or the
+    /// server was not reached yet. Otherwise it fails.
     pub resume: bool,
     /// Called before each new try.
     pub notice: Notice,
@@ -101,35 +101,24 @@ impl Client {
     ///
     /// The sink gathers messages and sends them in calls of limited size. The receipts of these
     /// calls acknowledge the messages. The sink keeps messages until they are acknowledged. When
-    /// the server becomes UNAVAILABLE, it sends them again with the same sequence numbers. The
-    /// waits between tries grow from 0.1 s to 5 s. A server that was never reached is tried again
-    /// only if the client [waits](super::Config::wait).
+    /// the server is UNAVAILABLE, also before it was reached for the first time, it sends them again
+    /// with the same sequence numbers. The waits between tries grow from 0.1 s to 5 s.
     pub fn publish(&self, topic: Name, options: PublishOptions) -> Publisher {
-        self.publisher(topic, options, self.config().wait)
-    }
-
-    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
-    pub(super) fn publisher(
-        &self,
-        topic: Name,
-        options: PublishOptions,
-        reached: bool,
-    ) -> Publisher {
-        let sequence = if options.from_start || options.producer.is_none() {
-            Some(0)
-        } else {
-            None
-        };
-        let producer = options.producer.clone().unwrap_or_else(random_name);
+        let PublishOptions {
+            producer,
+            from_start,
+            resume,
+            notice,
+        } = options;
+        let named = producer.is_some();
         let core = Core {
             client: self.clone(),
             topic,
-            producer,
-            reached,
-            options,
-            sequence,
+            producer: producer.unwrap_or_else(random_name),
+            named,
+            retry: Retry::new(resume, notice, self.config().timeout),
+            sequence: (from_start || !named).then_some(0),
             receipt: None,
-            backoff: Backoff::new(),
         };
         Publisher {
             state: State::Idle(Box::new(core)),
@@ -166,14 +155,13 @@ struct Core {
     client: Client,
     topic: Name,
     producer: ProducerName,
-    options: PublishOptions,
+    /// Whether the producer's name was given.
+    named: bool,
+    retry: Retry,
     /// The sequence number of the next message. None until the topic has told it.
     sequence: Option<u64>,
     /// The receipt for all messages that the topic has acknowledged in its present epoch.
     receipt: Option<Receipt>,
-    backoff: Backoff,
-    /// Whether the server was reached before. Otherwise a call is not tried again.
-    reached: bool,
 }
 
 impl Publisher {
@@ -288,23 +276,20 @@ impl Core {
                 Ok(receipt) => {
                     let behind = |first: u64| first + batch.len() as u64;
                     self.sequence = self.sequence.map(behind);
-                    self.backoff.reset();
+                    self.retry.succeeded();
                     let acknowledged = self.acknowledge(receipt);
                     return (self, acknowledged);
                 }
                 Err(status) => status,
             };
-            if !(is_unavailable(&status) && self.options.resume && self.reached) {
+            if let Err(status) = self.retry.pause(status).await {
                 return (self, Err(status.into()));
             }
-            let wait = self.backoff.next();
-            (self.options.notice)(&status, wait);
-            Delay::new(wait).await;
         }
     }
 
     /// The first call has no messages. It checks that there is a server, and gets the topic's
-    /// epoch and the number that it expects. From then on the publisher tries again.
+    /// epoch and the number that it expects.
     async fn begin_and_call(&mut self, batch: &[String]) -> Result<Receipt, Status> {
         if self.receipt.is_none() {
             let receipt = self.call(&[]).await?;
@@ -316,7 +301,6 @@ impl Core {
                 })?);
             }
             self.receipt = Some(receipt);
-            self.reached = true;
         }
         let receipt = self.call(batch).await?;
         let (count, sent) = (receipt.acknowledged(), batch.len());
@@ -341,7 +325,7 @@ impl Core {
             Status::unimplemented("the server does not know topics: it answered without a receipt")
         })?;
         // The number means something only to those who know the producer's name.
-        let expected = receipt.expected.filter(|_| self.options.producer.is_some());
+        let expected = receipt.expected.filter(|_| self.named);
         Ok(Receipt {
             expected,
             ..receipt

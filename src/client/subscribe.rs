@@ -7,13 +7,12 @@ use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, TryStreamExt};
-use futures_timer::Delay;
 use grpcio_streams::client::Responses;
-use grpcio_streams::Status;
+use grpcio_streams::{Status, TooLong};
 use topic_log::{Bounds, Epoch, Name, Offset, StartAt};
 
 use super::calls::Client;
-use super::retry::{is_unavailable, Backoff, Notice};
+use super::retry::{Notice, Retry};
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::protocol::reason::Extent;
 use crate::protocol::{Position, Reason, Request};
@@ -38,9 +37,38 @@ pub enum SubscribeError {
     /// The subscription has ended with this status.
     #[error(transparent)]
     Ended(Status),
+    /// The next message is longer than the client takes, and the subscription has ended before it.
+    #[error("{0}")]
+    TooLong(LongMessage),
     /// Messages are lost. The subscription goes on after them.
     #[error("{0}")]
     Lost(Loss),
+}
+
+/// A message that is longer than [`Config::message_bytes`](super::Config::message_bytes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongMessage {
+    /// The topic.
+    pub topic: Name,
+    /// The position of the message. A subscription that starts at the offset after it leaves the
+    /// message out.
+    pub position: Position,
+    /// The length of the message, in bytes as encoded.
+    pub bytes: usize,
+    /// The longest message that the client takes, in bytes as encoded.
+    pub limit: usize,
+}
+
+impl fmt::Display for LongMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { epoch, offset } = self.position;
+        write!(
+            f,
+            "topic {}: the message at offset {offset} of epoch {epoch} has {} bytes, and this \
+             client accepts at most {}",
+            self.topic, self.bytes, self.limit
+        )
+    }
 }
 
 /// A loss of messages. Usually these are messages that the subscriber has not received. If `next`
@@ -100,7 +128,8 @@ pub struct SubscribeOptions {
     pub start: StartAt,
     /// Whether it waits for new messages at the end of the log. Otherwise it ends there.
     pub follow: bool,
-    /// Whether it tries again when the server is UNAVAILABLE. Otherwise it ends.
+    /// Whether it tries again when the server is UNAVAILABLE, because the connection is lost or the
+    /// server was not reached yet. Otherwise it ends.
     pub resume: bool,
     /// Called before each new try.
     pub notice: Notice,
@@ -121,7 +150,8 @@ impl Default for SubscribeOptions {
 /// The messages of a topic, each once and in order, across lost connections and restarts.
 ///
 /// Without [`follow`](SubscribeOptions::follow) it ends at the end of the log. It also ends after
-/// [`SubscribeError::Ended`]. After [`SubscribeError::Lost`] it goes on.
+/// [`SubscribeError::Ended`] and [`SubscribeError::TooLong`]. After [`SubscribeError::Lost`] it goes
+/// on.
 pub struct Subscription(Step);
 
 enum Step {
@@ -145,6 +175,15 @@ impl Subscription {
             return Ok(());
         };
         follower.begin().await.inspect_err(|_| self.0 = Step::Ended)
+    }
+
+    /// The earliest and the next offset that the topic had when the subscription began. None in the
+    /// same cases as [`position`](Self::position), and where the start is an offset with its epoch.
+    pub fn bounds(&self) -> Option<Bounds> {
+        match &self.0 {
+            Step::Idle(follower) => follower.bounds,
+            _ => None,
+        }
     }
 
     /// The position of the next message. None before [`begin`](Self::begin) or the first message
@@ -179,11 +218,10 @@ impl Stream for Subscription {
                         self.0 = Step::Receiving(receiving);
                         return Poll::Pending;
                     }
-                    Poll::Ready((_, end @ (None | Some(Err(SubscribeError::Ended(_)))))) => {
-                        return Poll::Ready(end);
-                    }
                     Poll::Ready((follower, item)) => {
-                        self.0 = Step::Idle(follower);
+                        if let Some(Ok(_) | Err(SubscribeError::Lost(_))) = item {
+                            self.0 = Step::Idle(follower);
+                        }
                         return Poll::Ready(item);
                     }
                 },
@@ -226,30 +264,25 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// When a call ends with UNAVAILABLE, because the server sends this status or the connection is
-    /// lost, the subscription tries again and goes on at the next offset. The waits between tries
-    /// grow from 0.1 s to 5 s. A server that was never reached is tried again only if the client
-    /// [waits](super::Config::wait).
+    /// When a call ends with UNAVAILABLE, because the server sends this status, the connection is
+    /// lost, or the server was not reached yet, the subscription tries again and goes on at the next
+    /// offset. The waits between tries grow from 0.1 s to 5 s.
     pub fn subscribe(&self, topic: Name, options: SubscribeOptions) -> Subscription {
-        self.subscription(topic, options, self.config().wait)
-    }
-
-    /// With `reached`, the first call is tried again, too, when the server cannot be reached.
-    pub(super) fn subscription(
-        &self,
-        topic: Name,
-        options: SubscribeOptions,
-        reached: bool,
-    ) -> Subscription {
+        let SubscribeOptions {
+            start,
+            follow,
+            resume,
+            notice,
+        } = options;
         let follower = Follower {
             client: self.clone(),
             topic,
-            next: Next::Start(options.start),
-            reached,
+            next: Next::Start(start),
+            bounds: None,
+            follow,
             lost: false,
-            options,
             call: None,
-            backoff: Backoff::new(),
+            retry: Retry::new(resume, notice, self.config().timeout),
         };
         Subscription(Step::Idle(Box::new(follower)))
     }
@@ -268,11 +301,11 @@ struct Follower {
     client: Client,
     topic: Name,
     next: Next,
-    options: SubscribeOptions,
+    /// The bounds of the topic when the start was turned into a position.
+    bounds: Option<Bounds>,
+    follow: bool,
     call: Option<Call>,
-    backoff: Backoff,
-    /// Whether the server was reached before. Otherwise a call is not tried again.
-    reached: bool,
+    retry: Retry,
     /// Whether there was a loss after the last message.
     lost: bool,
 }
@@ -287,7 +320,7 @@ struct Call {
 impl Follower {
     async fn begin(&mut self) -> Result<(), Status> {
         while let Err(status) = self.resolve().await {
-            self.pause(status).await?;
+            self.retry.pause(status).await?;
         }
         Ok(())
     }
@@ -298,11 +331,14 @@ impl Follower {
                 Ok(received) => return received.map(Ok),
                 Err(status) => status,
             };
+            if let Some(message) = self.too_long(&status) {
+                return Some(Err(SubscribeError::TooLong(message)));
+            }
             if let Some(loss) = self.loss(&status) {
                 // Servers in turn that do not share the topic could otherwise cause an endless
                 // series of losses without a wait.
                 if self.lost {
-                    Delay::new(self.backoff.next()).await;
+                    self.retry.rest().await;
                 }
                 self.lost = true;
                 self.next = Next::At(Position {
@@ -311,21 +347,10 @@ impl Follower {
                 });
                 return Some(Err(SubscribeError::Lost(loss)));
             }
-            if let Err(status) = self.pause(status).await {
+            if let Err(status) = self.retry.pause(status).await {
                 return Some(Err(SubscribeError::Ended(status)));
             }
         }
-    }
-
-    /// Waits before the next try. Returns the status if there is none.
-    async fn pause(&mut self, status: Status) -> Result<(), Status> {
-        if !(is_unavailable(&status) && self.options.resume && self.reached) {
-            return Err(status);
-        }
-        let wait = self.backoff.next();
-        (self.options.notice)(&status, wait);
-        Delay::new(wait).await;
-        Ok(())
     }
 
     /// The next message; None at the end of the log. The call is dropped when it fails.
@@ -334,13 +359,15 @@ impl Follower {
             Some(call) => call,
             None => self.connect().await?,
         };
+        // The position comes first, because it is needed also for a message that is too long.
+        let position = match call.next {
+            Some(next) => Some(next),
+            None => self.locate(&mut call.responses).await?,
+        };
         let Some(message) = call.responses.try_next().await? else {
             return Ok(None);
         };
-        let Position { epoch, offset } = match call.next {
-            Some(next) => next,
-            None => self.locate(&mut call.responses).await?,
-        };
+        let Position { epoch, offset } = position.ok_or_else(without_topics)?;
         let next = Position {
             epoch,
             offset: offset + 1,
@@ -348,9 +375,8 @@ impl Follower {
         call.next = Some(next);
         self.call = Some(call);
         self.next = Next::At(next);
-        self.reached = true;
         self.lost = false;
-        self.backoff.reset();
+        self.retry.succeeded();
         Ok(Some(Received {
             epoch,
             offset,
@@ -366,24 +392,30 @@ impl Follower {
             Next::At(Position { epoch, offset }) => StartAt::Offset(offset, Some(epoch)),
         };
         Ok(Call {
-            responses: self.get(start, self.options.follow)?,
+            responses: self.get(start, self.follow)?,
             next: None,
         })
     }
 
     /// The position of the first message of a call. It has to be the position that was asked for.
+    /// None if the call has no message, or the server does not know topics.
     async fn locate(
         &mut self,
         responses: &mut Responses<StreamResData>,
-    ) -> Result<Position, Status> {
+    ) -> Result<Option<Position>, Status> {
         let metadata = responses.metadata().await?;
-        let sent = Position::decode(&metadata).ok_or_else(without_topics)?;
+        let Some(sent) = Position::decode(&metadata) else {
+            return Ok(None);
+        };
         match self.next {
             Next::At(asked) if sent != asked => Err(Status::data_loss(format!(
                 "the server was asked for offset {} of epoch {} and sent offset {} of epoch {}",
                 asked.offset, asked.epoch, sent.offset, sent.epoch
             ))),
-            _ => Ok(sent),
+            _ => {
+                self.next = Next::At(sent);
+                Ok(Some(sent))
+            }
         }
     }
 
@@ -407,7 +439,7 @@ impl Follower {
             return Err(without_topics());
         };
         let Extent { epoch, bounds, .. } = extent(&status).ok_or(status)?;
-        self.reached = true;
+        self.bounds = Some(bounds);
         let Bounds { earliest, next } = bounds;
         let offset = match start {
             StartAt::Latest => next,
@@ -430,6 +462,20 @@ impl Follower {
         };
         self.client
             .get_stream(&StreamReqData::default(), Some(&topic))
+    }
+
+    /// The next message, if the status means that it is longer than the client takes.
+    fn too_long(&self, status: &Status) -> Option<LongMessage> {
+        let Next::At(position) = self.next else {
+            return None;
+        };
+        let TooLong { bytes, limit } = status.too_long()?;
+        Some(LongMessage {
+            topic: self.topic.clone(),
+            position,
+            bytes,
+            limit,
+        })
     }
 
     /// The loss, if the status means that the topic does not have the next message any more.

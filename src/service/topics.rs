@@ -242,13 +242,24 @@ impl Publishing {
             match self.requests.poll_next_unpin(cx) {
                 Poll::Pending => return,
                 Poll::Ready(None) => self.ended = Some(Ok(())),
-                Poll::Ready(Some(Err(status))) => self.ended = Some(Err(status)),
+                Poll::Ready(Some(Err(status))) => self.ended = Some(Err(self.refused(status))),
                 Poll::Ready(Some(Ok(message))) => {
                     self.gathered_bytes += Message::retained_bytes(&message.data);
                     self.gathered.push(message.data.into());
                 }
             }
         }
+    }
+
+    /// The status that ends the call when a request is refused. All requests before it are appended.
+    fn refused(&self, status: Status) -> Status {
+        if status.too_long().is_none() {
+            return status;
+        }
+        let (topic, why) = (&self.receipt.topic, status.message());
+        let message =
+            format!("topic {topic}: {why}; the messages before it are stored; send shorter ones");
+        Status::new(status.code(), message)
     }
 
     fn append(&mut self) -> Result<(), Status> {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpcio::{ChannelBuilder, Environment, ResourceQuota};
-use grpcio_streams::MAX_MESSAGE_BYTES;
+use grpcio_streams::{limit_metadata, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS};
 
 /// The limits of what clients may use. Every time is from 1 ms to 24 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: MAX_MESSAGE_BYTES,
-            metadata_bytes: 16 * 1024,
+            metadata_bytes: MAX_METADATA_BYTES,
             memory_bytes: 512 * 1024 * 1024,
             streams: 1_000,
             calls: 20_000,
@@ -121,10 +121,6 @@ mod key {
 
     pub(super) const CHANNELZ: &CStr = c"grpc.enable_channelz";
     pub(super) const COMPRESSION: &CStr = c"grpc.compression_enabled_algorithms_bitset";
-    pub(super) const METADATA: [&CStr; 2] = [
-        c"grpc.max_metadata_size",
-        c"grpc.absolute_max_metadata_size",
-    ];
     pub(super) const HANDSHAKE: &CStr = c"grpc.server_handshake_timeout_ms";
     pub(super) const AGE: &CStr = c"grpc.max_connection_age_ms";
     pub(super) const AGE_GRACE: &CStr = c"grpc.max_connection_age_grace_ms";
@@ -143,11 +139,7 @@ impl Limits {
     /// The first limit that is out of its range.
     pub fn check(&self) -> Result<(), LimitError> {
         let most = |value: u64| value.min(i32::MAX as u64);
-        within(
-            "metadata_bytes",
-            self.metadata_bytes,
-            1024..=16 * 1024 * 1024,
-        )?;
+        within("metadata_bytes", self.metadata_bytes, METADATA_LIMITS)?;
         within(
             "memory_bytes",
             self.memory_bytes,
@@ -204,11 +196,7 @@ impl Limits {
             .raw_cfg_int(key::HANDSHAKE.to_owned(), milliseconds(self.handshake))
             // Channelz counters cost time for each message and memory for each connection.
             .raw_cfg_int(key::CHANNELZ.to_owned(), channelz.into());
-        // Between the two limits the core refuses calls at random, so they are made equal.
-        let bytes = i32::try_from(self.metadata_bytes).unwrap_or(i32::MAX);
-        let set =
-            |builder: ChannelBuilder, name: &CStr| builder.raw_cfg_int(name.to_owned(), bytes);
-        let builder = key::METADATA.into_iter().fold(builder, set);
+        let builder = limit_metadata(builder, self.metadata_bytes);
         match self.connection_age {
             None => builder,
             Some(age) => {

@@ -27,10 +27,14 @@ pub(crate) fn protobuf<T: Message>() -> Marshaller<T> {
 }
 
 /// Hands over received messages as bytes, for a receiver that checks their length before it calls
-/// [`parse`].
+/// [`parse`]. They are never sent.
 pub(crate) fn unparsed() -> Marshaller<MessageReader> {
     Marshaller {
-        ser: |_, _| Err(grpcio::Error::Codec("a server sends no requests".into())),
+        ser: |_, _| {
+            Err(grpcio::Error::Codec(
+                "this side receives such messages only".into(),
+            ))
+        },
         de: Ok,
     }
 }

@@ -76,6 +76,7 @@ mod codec;
 mod drain;
 mod fairness;
 mod forward;
+mod limits;
 mod observer;
 mod peer;
 mod queues;
@@ -91,11 +92,12 @@ pub use protobuf;
 
 pub use call::Call;
 pub use drain::{Drain, Draining};
+pub use limits::{limit_metadata, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS};
 pub use observer::{Observer, Outcome, Silent};
 pub use queues::Queues;
 pub use requests::Requests;
-pub use service::{BuildError, ServiceBuilder, MAX_MESSAGE_BYTES};
-pub use status::Status;
+pub use service::{BuildError, ServiceBuilder};
+pub use status::{Status, TooLong};
 pub use text::{escaped, is_escaped};
 
 /// Compiles and runs the example of the README.

@@ -15,6 +15,7 @@ use protobuf::Message;
 
 use crate::codec::parse;
 use crate::fairness::NetworkPause;
+use crate::limits::check_length;
 use crate::status::Status;
 
 /// The messages that a client sends in one call, in order.
@@ -89,18 +90,12 @@ impl Received {
 impl<T: Message> Requests<T> {
     /// Parses a message, after a check of its length that the binding would not make.
     fn parse(&self, message: MessageReader) -> Result<T, Status> {
-        let number = || self.shared.received.load(Ordering::Relaxed) + 1;
-        let (bytes, limit) = (message.len(), self.max_message_bytes);
-        if bytes > limit {
-            let why = format!(
-                "message {} of the call has {bytes} bytes, and this server accepts at most {limit}",
-                number()
-            );
-            return Err(Status::resource_exhausted(why));
-        }
+        let number = self.shared.received.load(Ordering::Relaxed) + 1;
+        check_length("server", number, message.len(), self.max_message_bytes)?;
         let message = parse(message).map_err(|e| {
-            let why = format!("message {} of the call cannot be parsed: {e}", number());
-            Status::internal(why)
+            Status::internal(format!(
+                "message {number} of the call cannot be parsed: {e}"
+            ))
         })?;
         self.shared.received.fetch_add(1, Ordering::Relaxed);
         Ok(message)

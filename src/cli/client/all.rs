@@ -8,7 +8,6 @@ use super::failure::Failure;
 use super::input::{Input, InputError};
 use super::output::Output;
 use super::prompt::Prompt;
-use super::queue::SILENT_WAIT;
 use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
 use topic_log::{Name, StartAt};
@@ -34,7 +33,8 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     match args.topic.topic.clone() {
         Some(topic) => converse(client, topic, args).await,
         None => {
-            let lines = Input::stdin().lines().map_err(Failure::from);
+            let input = Input::stdin(client.config().message_bytes);
+            let lines = input.lines().map_err(Failure::from);
             Output::new(args.json).print(client.all(lines)?).await
         }
     }
@@ -43,11 +43,6 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
 /// Publishes the lines and prints the topic. After the end of the input it prints the messages that
 /// the topic has by then, and ends.
 async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure> {
-    if client.config().wait {
-        // This comes before the prompt, because the notice that the client waits would disturb the
-        // prompt.
-        while !client.connected(SILENT_WAIT).await {}
-    }
     let text = match &args.name {
         Some(name) => format!("{name}> "),
         None => "> ".to_owned(),
@@ -69,7 +64,8 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
             prompt.during(talking, typed).await
         }
         None => {
-            let lines = Input::stdin().with_room(prefix(&args).len()).lines();
+            let input = Input::stdin(client.config().message_bytes);
+            let lines = input.with_room(prefix(&args).len()).lines();
             let (output, console) = (Output::new(args.json), Console::plain());
             talk(client, topic, args, StartAt::Latest, lines, output, console).await
         }
@@ -94,7 +90,7 @@ async fn talk(
     let options = JoinOptions {
         start: args.topic.from.unwrap_or(start),
         resume: args.topic.resume,
-        notice: console.notice(),
+        notice: console.notice(client.config()),
     };
     let (mut sender, received) = client.join(topic.clone(), options).await?.split();
     let prefix = prefix(&args);
@@ -108,6 +104,6 @@ async fn talk(
         }
     };
     let receiving = resume::print(&topic, received, usize::MAX, output, &console);
-    let (sent, ()) = future::try_join(sending, receiving).await?;
+    let (sent, _) = future::try_join(sending, receiving).await?;
     sent
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
+use super::hints;
 use super::prompt::Above;
-use crate::client::Notice;
+use crate::client::{Config, Notice};
 use grpcio_streams::escaped;
 
 /// Standard error, which may be a terminal that also shows a progress bar or a prompt.
@@ -43,11 +44,17 @@ impl Console {
         (self.0)(&format!("greeter-client: {what}"));
     }
 
-    /// A notice that writes the status and the time until the next try.
-    pub(super) fn notice(&self) -> Notice {
-        let console = self.clone();
+    /// Writes why a command still waits for its servers.
+    pub(super) fn waiting(&self, servers: &[String], why: &str) {
+        let servers = servers.join(", ");
+        (self.0)(&format!("waiting for {servers}: {}", escaped(why)));
+    }
+
+    /// A notice that writes the status of a call to these servers and the time until the next try.
+    pub(super) fn notice(&self, config: &Config) -> Notice {
+        let (console, config) = (self.clone(), config.clone());
         Box::new(move |status, wait| {
-            let status = status.to_string();
+            let status = hints::explained(status, &config).to_string();
             console.say(&format!(
                 "{}; trying again in {} ms",
                 escaped(&status),

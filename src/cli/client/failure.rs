@@ -6,7 +6,7 @@ use grpcio_credentials::{FileError, TokenError};
 use grpcio_streams::{escaped, Status};
 
 use super::input::InputError;
-use crate::client::{ConfigError, SubscribeError};
+use crate::client::{ConfigError, LongMessage, SubscribeError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,12 @@ pub enum Failure {
     /// The environment variable does not have a token.
     #[error("the environment variable GREETER_TOKEN {0}")]
     Token(#[from] TokenError),
+    /// A message of the topic is longer than the client takes.
+    #[error(
+        "{0}; --max-message-bytes {bytes} allows it, and --from {next} goes on after it",
+        bytes = .0.bytes, next = .0.position.offset.saturating_add(1)
+    )]
+    TooLong(LongMessage),
     /// The messages to send could not be read.
     #[error(transparent)]
     Input(InputError),
@@ -42,7 +48,8 @@ impl From<SubscribeError> for Failure {
     fn from(e: SubscribeError) -> Self {
         match e {
             SubscribeError::Ended(status) => Self::Call(status),
-            loss => Self::Lost(loss.to_string()),
+            SubscribeError::TooLong(message) => Self::TooLong(message),
+            SubscribeError::Lost(loss) => Self::Lost(loss.to_string()),
         }
     }
 }
@@ -60,6 +67,11 @@ impl From<InputError> for Failure {
 pub(super) fn in_flags(error: &ConfigError) -> String {
     match error {
         ConfigError::NameNeeded => format!("{error}; give it as --server-name"),
+        ConfigError::MetadataBytes(_) => {
+            error
+                .to_string()
+                .replacen("metadata_bytes", "--max-metadata-bytes", 1)
+        }
         ConfigError::TokenInPlaintext(_) => format!("{error} (--tls)"),
         _ => error.to_string(),
     }

@@ -46,10 +46,16 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
                 start: args.topic.from.unwrap_or(StartAt::Latest),
                 follow: args.follow,
                 resume: args.topic.resume,
-                notice: console.notice(),
+                notice: console.notice(client.config()),
             };
-            let messages = client.subscribe(topic.clone(), options);
-            resume::print(&topic, messages, count, output, &console).await
+            let mut messages = client.subscribe(topic.clone(), options);
+            messages.begin().await?;
+            let is_new = messages.bounds().is_some_and(|bounds| bounds.next == 0);
+            let printed = resume::print(&topic, messages, count, output, &console).await?;
+            if !args.follow && is_new && printed == 0 {
+                console.say(&format!("topic {topic} is new: nobody has written to it"));
+            }
+            Ok(())
         }
     }
 }

@@ -2,33 +2,79 @@
 
 use grpcio::RpcStatusCode;
 use grpcio_credentials::ClientTls;
-use grpcio_streams::Status;
+use grpcio_streams::{Status, TooLong};
 
 use crate::client::Config;
 
 /// The status of a call, with the servers and, if possible, the flag that solves it.
 pub(super) fn explained(status: &Status, config: &Config) -> Status {
-    let tls = config.tls.as_ref();
-    let is_nobody = config.token.is_none() && !tls.is_some_and(ClientTls::has_certificate);
-    let why = match hint(status, tls) {
-        Some(hint) => hint.to_owned(),
-        None if is_nobody && status.code() == RpcStatusCode::UNAUTHENTICATED => format!(
-            "{}; --token-file names a token, --cert and --key a certificate",
-            status.message()
-        ),
-        None => status.message().to_owned(),
-    };
-    let servers = config.servers.join(", ");
+    let (why, servers) = (reason(status, config), config.servers.join(", "));
     Status::new(status.code(), format!("{why} (server {servers})"))
 }
 
-/// The hint for a connection that fails because of TLS, or because TLS is not used. The errors of
-/// the C core are meant for its developers. None for all other statuses.
-fn hint(status: &Status, tls: Option<&ClientTls>) -> Option<&'static str> {
+/// Why a call has failed, if possible with the flag that solves it.
+pub(super) fn reason(status: &Status, config: &Config) -> String {
+    let tls = config.tls.as_ref();
     let said = status.message();
-    if status.code() != RpcStatusCode::UNAVAILABLE || !said.contains("; last error: ") {
-        return None;
+    let is_nobody = config.token.is_none() && !tls.is_some_and(ClientTls::has_certificate);
+    let known = match status.code() {
+        RpcStatusCode::UNAVAILABLE => connecting(said, tls),
+        RpcStatusCode::RESOURCE_EXHAUSTED => too_long(status, config),
+        RpcStatusCode::UNAUTHENTICATED if is_nobody => Some(format!(
+            "{said}; --token-file names a token, --cert and --key a certificate"
+        )),
+        _ => None,
+    };
+    known.unwrap_or_else(|| said.to_owned())
+}
+
+/// Which limit a call has exceeded, with the flag. None for a limit that the server names itself.
+fn too_long(status: &Status, config: &Config) -> Option<String> {
+    let said = status.message();
+    if let Some(TooLong { bytes, .. }) = status.too_long() {
+        return Some(format!("{said}; --max-message-bytes {bytes} allows it"));
     }
+    // The C core of both sides says this, and the status looks the same from both.
+    let (_, exceeded) = said.split_once("metadata size exceeds ")?;
+    let limit = exceeded.split_once(" vs. ")?.1.split(')').next()?;
+    let token = config
+        .token
+        .as_ref()
+        .map_or(0, |token| token.credentials().len());
+    let is_token = limit.parse().is_ok_and(|limit: usize| token > limit);
+    Some(if is_token || exceeded.contains(" :path:") {
+        format!(
+            "the server refuses the metadata of the call, because it accepts at most {limit} bytes; \
+             use a shorter token, or raise --max-metadata-bytes of the server"
+        )
+    } else {
+        format!(
+            "the server's metadata, or its status, exceed the {limit} bytes that this client accepts; \
+             --max-metadata-bytes allows more"
+        )
+    })
+}
+
+/// Why connecting fails. The errors of the C core are meant for its developers. None for an error of
+/// another kind.
+fn connecting(said: &str, tls: Option<&ClientTls>) -> Option<String> {
+    if said.starts_with("DNS resolution failed") {
+        return Some("the name of the server is not found, or no DNS server answers".to_owned());
+    }
+    let (_, error) = said.split_once("; last error: ")?;
+    if let Some(hint) = handshake(error, tls) {
+        return Some(hint.to_owned());
+    }
+    if error.ends_with("Connection refused") {
+        return Some("nothing listens at this address: the connection was refused".to_owned());
+    }
+    // The code of the last error means nothing to a person.
+    let why = error.strip_prefix("UNKNOWN: ").unwrap_or(error);
+    Some(format!("cannot connect: {why}"))
+}
+
+/// The hint for a connection that fails because of TLS, or because TLS is not used.
+fn handshake(said: &str, tls: Option<&ClientTls>) -> Option<&'static str> {
     let says = |text: &&str| said.contains(text);
     // With TLS 1.3 a client has finished the handshake before the server looks at its certificate.
     let hung_up = [

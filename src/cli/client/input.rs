@@ -11,11 +11,7 @@ use futures::channel::mpsc::{channel, Receiver};
 use futures::executor::block_on;
 use futures::{stream, SinkExt, Stream, StreamExt};
 
-use grpcio_streams::MAX_MESSAGE_BYTES;
-
-/// The longest line that fits a message, in bytes. It is the limit of a message, minus the field's
-/// tag (1 byte) and the field's length as a varint (4 bytes for lengths from 2^21 to 2^28 - 1).
-const MAX_LINE_BYTES: u64 = MAX_MESSAGE_BYTES as u64 - 5;
+use crate::protocol::message::longest_text;
 
 /// Lines that are ready are passed on together, up to about this many bytes.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -70,7 +66,8 @@ impl fmt::Display for InputError {
             Self::TooLong { name, line, limit } => write!(
                 f,
                 "line {line} of {name} is longer than {limit} bytes, the most that fits \
-                 a message; nothing from this line on was sent"
+                 a message; nothing from this line on was sent; --max-message-bytes allows longer \
+                 messages, if the server does as well"
             ),
             Self::Interrupted => f.write_str("interrupted"),
         }
@@ -98,17 +95,19 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn stdin() -> Self {
+    /// Standard input. A line has to fit a message of `message_bytes` as encoded.
+    pub(super) fn stdin(message_bytes: usize) -> Self {
         Self {
             name: "standard input".to_owned(),
             bytes: None,
             stdin: true,
-            limit: MAX_LINE_BYTES,
+            limit: longest_text(message_bytes) as u64,
             reader: Box::new(io::stdin()),
         }
     }
 
-    pub(super) fn open(path: &Path) -> Result<Self, InputError> {
+    /// A file. A line has to fit a message of `message_bytes` as encoded.
+    pub(super) fn open(path: &Path, message_bytes: usize) -> Result<Self, InputError> {
         let name = PathBuf::from(path).display().to_string();
         let failed = |source| InputError::Io {
             name: name.clone(),
@@ -122,7 +121,7 @@ impl Input {
         Ok(Self {
             bytes: about.is_file().then_some(about.len()),
             stdin: false,
-            limit: MAX_LINE_BYTES,
+            limit: longest_text(message_bytes) as u64,
             reader: Box::new(file),
             name,
         })
@@ -130,7 +129,7 @@ impl Input {
 
     /// Reserves this many bytes of the longest line, for a prefix.
     pub(super) fn with_room(mut self, bytes: usize) -> Self {
-        self.limit = MAX_LINE_BYTES.saturating_sub(bytes as u64);
+        self.limit = self.limit.saturating_sub(bytes as u64);
         self
     }
 
@@ -225,6 +224,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use grpcio_streams::MAX_MESSAGE_BYTES;
+
     use super::*;
 
     fn read(bytes: Vec<u8>) -> Vec<Result<String, String>> {
@@ -232,7 +233,7 @@ mod tests {
             name: "test".to_owned(),
             bytes: None,
             stdin: false,
-            limit: MAX_LINE_BYTES,
+            limit: longest_text(MAX_MESSAGE_BYTES) as u64,
             reader: Box::new(io::Cursor::new(bytes)),
         };
         let lines = input.lines().map(|line| line.map_err(|e| e.to_string()));
@@ -264,13 +265,7 @@ mod tests {
 
     #[test]
     fn the_longest_line_fits_and_one_byte_more_does_not() {
-        use protobuf::Message;
-
-        let longest = vec![b'x'; MAX_LINE_BYTES as usize];
-        let mut message = crate::generated::greeter::StreamReqData::new();
-        message.data = String::from_utf8(longest.clone()).unwrap();
-        assert_eq!(message.compute_size(), MAX_MESSAGE_BYTES as u64);
-
+        let longest = vec![b'x'; longest_text(MAX_MESSAGE_BYTES)];
         let mut lines = [&longest[..], b"\n", &longest, b"x\nafter\n"].concat();
         let read_back = read(lines.clone());
         assert_eq!(read_back[0].as_ref().map(String::len), Ok(longest.len()));

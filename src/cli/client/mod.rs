@@ -2,6 +2,7 @@
 
 mod all;
 mod bench;
+mod connection;
 mod console;
 mod demo;
 mod failure;
@@ -16,17 +17,15 @@ mod resume;
 mod security;
 
 use std::io;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::connection::Connection;
 use self::queue::on_one_queue;
 use self::security::Security;
 use super::text::print_completions;
-use crate::cli::time::time;
-use crate::client::{address, AddressError, Balance, Config};
 
 pub use failure::Failure;
 pub use input::InputError;
@@ -40,39 +39,8 @@ pub use input::InputError;
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    /// Call this server: HOST:PORT, which may be given several times; or a single gRPC target such
-    /// as dns:///HOST:PORT or unix:/PATH
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDR",
-        env = "GREETER_SERVER",
-        default_value = "127.0.0.1:50052",
-        value_parser = address
-    )]
-    server: Vec<String>,
-
-    /// How calls are distributed over several servers, or over the addresses of one name
-    #[arg(
-        long,
-        global = true,
-        value_name = "POLICY",
-        default_value = "pick-first"
-    )]
-    lb: Lb,
-
-    /// End each call with DEADLINE_EXCEEDED after this time; the time of --wait counts
-    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
-    timeout: Option<Duration>,
-
-    /// Wait for a server that is not up yet, instead of failing with UNAVAILABLE
-    #[arg(long, global = true)]
-    wait: bool,
-
-    /// Ping a server that is silent for this time while calls run; at least 10s, 0s for never. A
-    /// server that allows only fewer pings ends the connection
-    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = time)]
-    keepalive: Duration,
+    #[command(flatten)]
+    connection: Connection,
 
     /// Print completions for this shell and exit
     #[arg(long, value_name = "SHELL")]
@@ -94,38 +62,18 @@ impl Args {
             print_completions(shell, &mut Self::command());
         }
         let wrong = |kind, why: String| Self::command().error(kind, why).exit();
-        let servers = Config {
-            servers: args.server.clone(),
-            ..Config::default()
-        };
-        if let Err(why) = servers.check() {
-            wrong(ErrorKind::ValueValidation, failure::in_flags(&why));
+        if let Err(why) = args.connection.check() {
+            wrong(ErrorKind::ValueValidation, why);
         }
         if let Err(why) = args.security.check() {
             wrong(ErrorKind::MissingRequiredArgument, why);
         }
-        args
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Lb {
-    /// The first server that can be reached
-    PickFirst,
-    /// Each server in turn; not for topics, unless the servers share them
-    RoundRobin,
-    /// The servers that a balancer names. For dns:///NAME:PORT the DNS record SRV _grpclb._tcp.NAME
-    /// names the balancer
-    Grpclb,
-}
-
-impl From<Lb> for Balance {
-    fn from(lb: Lb) -> Self {
-        match lb {
-            Lb::PickFirst => Self::PickFirst,
-            Lb::RoundRobin => Self::RoundRobin,
-            Lb::Grpclb => Self::Grpclb,
+        if let Some(Command::Bench(bench)) = &args.command {
+            if let Err(why) = bench.check(args.connection.max_message_bytes) {
+                wrong(ErrorKind::ValueValidation, why);
+            }
         }
+        args
     }
 }
 
@@ -144,10 +92,6 @@ enum Command {
     Bench(bench::Args),
 }
 
-fn address(text: &str) -> Result<String, AddressError> {
-    address::check(text).map(|()| text.to_owned())
-}
-
 /// Runs the command of the command line. Blocks until it ends.
 ///
 /// # Errors
@@ -159,21 +103,14 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let error = Args::command().error(ErrorKind::MissingSubcommand, missing);
         error.exit()
     };
-    let config = Config {
-        servers: args.server,
-        balance: args.lb.into(),
-        timeout: args.timeout,
-        keepalive: (!args.keepalive.is_zero()).then_some(args.keepalive),
-        wait: args.wait,
-        tls: args.security.tls()?,
-        token: args.security.token()?,
-    };
+    let config = args.connection.secured(&args.security)?;
+    let (wait, connection) = (args.connection.wait, config.clone());
     let done = match wanted {
-        Command::Demo(args) => on_one_queue(config.clone(), |client| demo::run(client, args)),
-        Command::Get(args) => on_one_queue(config.clone(), |client| get::run(client, args)),
-        Command::Put(args) => on_one_queue(config.clone(), |client| put::run(client, args)),
-        Command::All(args) => on_one_queue(config.clone(), |client| all::run(client, args)),
-        Command::Bench(args) => bench::run(&config, args),
+        Command::Demo(args) => on_one_queue(connection, wait, |client| demo::run(client, args)),
+        Command::Get(args) => on_one_queue(connection, wait, |client| get::run(client, args)),
+        Command::Put(args) => on_one_queue(connection, wait, |client| put::run(client, args)),
+        Command::All(args) => on_one_queue(connection, wait, |client| all::run(client, args)),
+        Command::Bench(args) => bench::run(&config, wait, args),
     };
     match done {
         Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -37,15 +37,16 @@ pub(super) struct Args {
     #[arg(long, requires = "producer")]
     from_start: bool,
 
-    /// Fail when the server becomes unavailable, instead of trying again
+    /// Fail when the server cannot be reached or the connection is lost, instead of trying again
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
     resume: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
+    let message_bytes = client.config().message_bytes;
     let input = match &args.file {
-        Some(path) if path.as_os_str() != "-" => Input::open(path)?,
-        _ => Input::stdin(),
+        Some(path) if path.as_os_str() != "-" => Input::open(path, message_bytes)?,
+        _ => Input::stdin(message_bytes),
     };
     let bar = if input.is_typed() {
         // A progress bar would disturb the lines that the user types.
@@ -70,7 +71,7 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
                 producer: args.producer,
                 from_start: args.from_start,
                 resume: args.resume,
-                notice: console.notice(),
+                notice: console.notice(client.config()),
             };
             let mut publisher = client.publish(topic, options);
             let published = resume::publish(&mut publisher, lines, &console).await;

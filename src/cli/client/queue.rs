@@ -1,24 +1,24 @@
 //! The thread that a command runs on.
 
-use std::convert::Infallible;
-use std::io::{self, Write};
 use std::time::Duration;
 
-use futures::future::{self, Either, Future};
-use grpcio_streams::Queues;
+use futures::future::Future;
+use grpcio::RpcStatusCode;
+use grpcio_streams::{Queues, Status};
 
+use super::console::Console;
 use super::failure::Failure;
+use super::hints;
 use crate::client::{Client, Config};
-
-/// After this time the client reports that it waits for its server.
-pub(super) const SILENT_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the client's threads may take to stop after the command has ended.
 pub(super) const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// Runs a command on the thread of a completion queue.
+/// Runs a command on the thread of a completion queue. With `wait` it begins when the server is
+/// reached.
 pub(super) fn on_one_queue<F>(
     config: Config,
+    wait: bool,
     command: impl FnOnce(Client) -> F,
 ) -> Result<(), Failure>
 where
@@ -26,7 +26,7 @@ where
 {
     let queues = Queues::start("queue", 1);
     let client = Client::new(&queues, config)?;
-    let done = client.run(unless_silent(client.clone(), command(client.clone())));
+    let done = client.run(reached(client.clone(), wait, command(client.clone())));
     drop(client);
     if !queues.stop(THREADS_STOP_WITHIN) {
         log::warn!("a call is still running");
@@ -34,25 +34,40 @@ where
     done
 }
 
-/// Runs a command. Reports on standard error when it waits for the server.
-async fn unless_silent(
+/// Runs a command. With `wait` it first waits for the server, and reports on standard error why the
+/// server is not reached. The status of a deadline that passes without a connection says why there is
+/// none.
+pub(super) async fn reached(
     client: Client,
+    wait: bool,
     command: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    let notice = async {
-        if client.config().wait && !client.connected(SILENT_WAIT).await {
-            // Standard error may be closed.
-            let _ = writeln!(
-                io::stderr(),
-                "waiting for {}",
-                client.config().servers.join(", ")
-            );
+    let config = client.config();
+    if wait {
+        let (console, mut told) = (Console::plain(), String::new());
+        let say = |why: &Status| {
+            let why = hints::reason(why, config);
+            if why != told {
+                console.waiting(&config.servers, &why);
+                told = why;
+            }
+        };
+        if let Err(why) = client.reach(say).await {
+            return Err(unreached("the server was never reached", &why, config));
         }
-        future::pending::<Infallible>().await
-    };
-    futures::pin_mut!(command, notice);
-    match future::select(command, notice).await {
-        Either::Left((done, _)) => done,
-        Either::Right((never, _)) => match never {},
     }
+    match command.await {
+        Err(Failure::Call(status)) if status.code() == RpcStatusCode::DEADLINE_EXCEEDED => {
+            match client.unreachable().await {
+                None => Err(Failure::Call(status)),
+                Some(why) => Err(unreached("the server cannot be reached", &why, config)),
+            }
+        }
+        done => done,
+    }
+}
+
+fn unreached(what: &str, why: &Status, config: &Config) -> Failure {
+    let why = hints::reason(why, config);
+    Failure::Call(Status::deadline_exceeded(format!("{what}: {why}")))
 }

@@ -27,7 +27,7 @@ pub(super) struct Follow {
     )]
     pub(super) from: Option<StartAt>,
 
-    /// Fail when the server becomes unavailable, instead of trying again
+    /// Fail when the server cannot be reached or the connection is lost, instead of trying again
     #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
     pub(super) resume: bool,
 }
@@ -83,15 +83,15 @@ pub(super) async fn publish(
     lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
 }
 
-/// Prints messages until they end, at most `count`. A loss is reported at once, and returned as the
-/// error at the end.
+/// Prints messages until they end, at most `count`, and returns how many. A loss is reported at once,
+/// and returned as the error at the end.
 pub(super) async fn print(
     topic: &Name,
     mut messages: impl Stream<Item = Result<Received, SubscribeError>> + Unpin,
     count: usize,
     mut output: Output,
     console: &Console,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let (mut printed, mut lost) = (0, None);
     while printed < count {
         match messages.next().await {
@@ -100,12 +100,12 @@ pub(super) async fn print(
                 printed += 1;
                 output.received(topic, &message)?;
             }
-            Some(Err(e @ SubscribeError::Ended(_))) => return Err(e.into()),
-            Some(Err(loss)) => {
+            Some(Err(SubscribeError::Lost(loss))) => {
                 console.say(&loss);
                 lost = Some(loss.to_string());
             }
+            Some(Err(end)) => return Err(end.into()),
         }
     }
-    lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))
+    lost.map_or(Ok(printed), |why| Err(Failure::Lost(why)))
 }

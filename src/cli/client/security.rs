@@ -1,9 +1,9 @@
 //! The flags of TLS and identity.
 
-use std::env;
 use std::path::PathBuf;
 
 use super::failure::Failure;
+use crate::cli::environment::variable;
 use grpcio_credentials::{ClientTls, Token};
 
 /// The environment variable that may have the token.
@@ -80,12 +80,8 @@ impl Security {
         if let Some(path) = &self.token_file {
             return Ok(Some(Token::from_file(path)?));
         }
-        match env::var_os(VARIABLE) {
-            Some(text) if !text.is_empty() => {
-                let text = text.to_str().unwrap_or_default();
-                Ok(Some(Token::new(text)?))
-            }
-            _ => Ok(None),
-        }
+        Ok(variable(VARIABLE)
+            .map(|text| Token::new(&text))
+            .transpose()?)
     }
 }

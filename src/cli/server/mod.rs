@@ -2,10 +2,10 @@
 
 mod limits;
 mod list;
+mod listen;
 mod remedies;
 mod topics;
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use clap_complete::Shell;
 use grpcio_serve::ServerTls;
 
 use self::limits::LimitFlags;
+use self::listen::{addresses, Addresses};
 use self::topics::TopicFlags;
 use super::text::print_completions;
 use crate::cli::time::time;
@@ -47,8 +48,8 @@ pub struct Args {
     #[command(subcommand)]
     instead: Option<Instead>,
 
-    /// Listen here; give it several times for several listeners. Port 0 picks a free port.
-    /// 0.0.0.0 and [::] both stand for all addresses of the machine, IPv4 and IPv6
+    /// Listen here; give it several times for several listeners. Port 0 picks a free port. :PORT,
+    /// 0.0.0.0:PORT and [::]:PORT stand for all addresses of the machine, IPv4 and IPv6
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
     listen: Vec<Addresses>,
 
@@ -176,19 +177,4 @@ impl Args {
             topics: self.topics.topics(),
         }
     }
-}
-
-/// The addresses to which one HOST:PORT resolves.
-#[derive(Clone, Debug)]
-struct Addresses(Vec<SocketAddr>);
-
-fn addresses(text: &str) -> Result<Addresses, String> {
-    let resolved: Vec<_> = text
-        .to_socket_addrs()
-        .map_err(|e| format!("{e}; give a host and a port, such as 127.0.0.1:50052 or [::]:50052"))?
-        .collect();
-    if resolved.is_empty() {
-        return Err("the name has no address".to_owned());
-    }
-    Ok(Addresses(resolved))
 }

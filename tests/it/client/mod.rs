@@ -4,4 +4,6 @@
 mod bench;
 mod chat;
 mod command_line;
+mod limits;
+mod reach;
 mod servers;

@@ -153,7 +153,7 @@ fn plaintext_for_others_has_to_be_asked_for() {
          --insecure if plaintext is intended\n"
     );
     assert_eq!(code, Some(1));
-    for everywhere in ["0.0.0.0:0", "[::]:0", "[::ffff:192.0.2.1]:0"] {
+    for everywhere in ["0.0.0.0:0", "[::]:0", "[::ffff:192.0.2.1]:0", ":0", "*:0"] {
         let (said, code) = refused(&["--listen", everywhere]);
         assert!(
             code == Some(1) && said.contains("--insecure if plaintext is intended"),

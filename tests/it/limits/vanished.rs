@@ -8,7 +8,7 @@ use futures::StreamExt;
 use greeter_stream::client::Config;
 use greeter_stream::generated::greeter::StreamResData;
 use greeter_stream::protocol::{ALL_STREAM, GET_STREAM};
-use grpcio::RpcStatusCode;
+use grpcio::{CallOption, RpcStatusCode};
 use grpcio_streams::client as calls;
 use testkit::http2::connect;
 use testkit::process::{Process, Signal};
@@ -123,7 +123,7 @@ fn dropped_packets() {
                 client,
                 GET_STREAM,
                 &request("a"),
-                Default::default(),
+                CallOption::default(),
             );
             let mut ticks = ticks.expect("starts");
             assert!(matches!(soon("tick", ticks.next()), Some(Ok(_))));

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use grpcio::Metadata;
+use protobuf::Message;
 
 use super::responses::Responses;
 use crate::status::Status;
@@ -22,7 +23,7 @@ pub struct Conversation<T, E> {
     sending: Option<BoxFuture<'static, Result<(), E>>>,
 }
 
-impl<T, E: From<Status>> Conversation<T, E> {
+impl<T: Message, E: From<Status>> Conversation<T, E> {
     pub(super) fn new(
         responses: Responses<T>,
         sending: impl Future<Output = Result<(), E>> + Send + 'static,
@@ -82,7 +83,7 @@ impl<T, E: From<Status>> Conversation<T, E> {
     }
 }
 
-impl<T, E: From<Status>> Stream for Conversation<T, E> {
+impl<T: Message, E: From<Status>> Stream for Conversation<T, E> {
     type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -93,7 +94,7 @@ impl<T, E: From<Status>> Stream for Conversation<T, E> {
     }
 }
 
-impl<T, E> fmt::Debug for Conversation<T, E> {
+impl<T: Message, E> fmt::Debug for Conversation<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conversation")
             .field("responses", &self.responses)

@@ -6,19 +6,21 @@
 //! cores, Linux).
 
 mod conversation;
+mod options;
 mod responses;
 mod run;
 mod send;
 
 use futures::future::{self, Either};
 use futures::TryStream;
-use grpcio::{CallOption, Client};
+use grpcio::{Client, ClientDuplexSender};
 use protobuf::Message;
 
-use crate::codec::{method, protobuf};
+use crate::codec::{method, protobuf, unparsed};
 use crate::status::Status;
 
 pub use conversation::Conversation;
+pub use options::Options;
 pub use responses::Responses;
 use responses::{single_response, Receiver};
 pub use run::run;
@@ -36,7 +38,7 @@ pub async fn unary<Req, Resp>(
     client: &Client,
     path: &'static str,
     request: &Req,
-    options: CallOption,
+    options: impl Into<Options>,
 ) -> Result<Resp, Status>
 where
     Req: Message,
@@ -56,11 +58,13 @@ pub fn server_streaming<Req: Message, Resp: Message>(
     client: &Client,
     path: &'static str,
     request: &Req,
-    options: CallOption,
+    options: impl Into<Options>,
 ) -> Result<Responses<Resp>, Status> {
-    let method = method(path, protobuf(), protobuf());
-    let receiver = client.server_streaming(&method, request, options)?;
-    Ok(Responses::new(client, Receiver::Single(receiver)))
+    let method = method(path, protobuf(), unparsed());
+    let options = options.into();
+    let receiver = client.server_streaming(&method, request, options.call)?;
+    let receiver = Receiver::Single(receiver);
+    Ok(Responses::new(client, receiver, options.max_message_bytes))
 }
 
 /// Calls a client-streaming method: sends all `requests` and waits for the one response.
@@ -76,7 +80,7 @@ pub async fn client_streaming<Req, Resp, S>(
     client: &Client,
     path: &'static str,
     requests: S,
-    options: CallOption,
+    options: impl Into<Options>,
 ) -> Result<Resp, S::Error>
 where
     Req: Message,
@@ -86,10 +90,7 @@ where
 {
     // The call is bidirectional for the binding, because the binding's client-streaming receiver
     // panics when a server ends the call with OK and without a response.
-    let (mut sink, receiver) = client
-        .duplex_streaming(&method(path, protobuf(), protobuf()), options)
-        .map_err(Status::from)?;
-    let mut responses = Responses::new(client, Receiver::Duplex(receiver));
+    let (mut sink, mut responses) = start(client, path, options.into())?;
     let response = single_response(&mut responses);
     let sending = send(&mut sink, requests);
     futures::pin_mut!(response, sending);
@@ -113,7 +114,7 @@ pub fn duplex<Req, Resp, S>(
     client: &Client,
     path: &'static str,
     requests: S,
-    options: CallOption,
+    options: impl Into<Options>,
 ) -> Result<Conversation<Resp, S::Error>, Status>
 where
     Req: Message,
@@ -121,9 +122,20 @@ where
     S: TryStream<Ok = Req> + Send + 'static,
     S::Error: From<Status> + Send,
 {
-    let method = method(path, protobuf(), protobuf());
-    let (mut sink, receiver) = client.duplex_streaming(&method, options)?;
-    let responses = Responses::new(client, Receiver::Duplex(receiver));
+    let (mut sink, responses) = start(client, path, options.into())?;
     let sending = async move { send(&mut sink, requests).await };
     Ok(Conversation::new(responses, sending))
+}
+
+/// Starts a bidirectional call.
+fn start<Req: Message, Resp: Message>(
+    client: &Client,
+    path: &'static str,
+    options: Options,
+) -> Result<(ClientDuplexSender<Req>, Responses<Resp>), Status> {
+    let method = method(path, protobuf(), unparsed());
+    let (sink, receiver) = client.duplex_streaming(&method, options.call)?;
+    let receiver = Receiver::Duplex(receiver);
+    let responses = Responses::new(client, receiver, options.max_message_bytes);
+    Ok((sink, responses))
 }

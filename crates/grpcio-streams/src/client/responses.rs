@@ -2,15 +2,20 @@
 
 use std::fmt;
 use std::future::{poll_fn, Future};
+use std::marker::PhantomData;
 use std::pin::{pin, Pin};
 use std::task::{ready, Context, Poll};
 
 use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use grpcio::{
-    Client, ClientDuplexReceiver, ClientSStreamReceiver, Metadata, MetadataBuilder, RpcStatusCode,
+    Client, ClientDuplexReceiver, ClientSStreamReceiver, MessageReader, Metadata, MetadataBuilder,
+    RpcStatusCode,
 };
+use protobuf::Message;
 
+use crate::codec::parse;
+use crate::limits::check_length;
 use crate::status::Status;
 
 /// The responses of a call, in order. The stream ends when the status is OK, and otherwise fails
@@ -19,7 +24,10 @@ use crate::status::Status;
 /// Dropping it before its end cancels the call.
 pub struct Responses<T> {
     /// None once the call has ended.
-    receiver: Option<Receiver<T>>,
+    receiver: Option<Receiver>,
+    max_message_bytes: usize,
+    /// How many messages have been received.
+    received: u64,
     /// How the call ended. While there is a receiver, messages may still have to be read.
     status: Option<Status>,
     /// Whether the stream has ended.
@@ -28,16 +36,17 @@ pub struct Responses<T> {
     has_no_metadata: bool,
     /// Keeps the connection and the thread that serves it while the call runs.
     _client: Client,
+    message: PhantomData<fn() -> T>,
 }
 
 /// What the binding calls its two kinds of response streams.
-pub(super) enum Receiver<T> {
-    Single(ClientSStreamReceiver<T>),
-    Duplex(ClientDuplexReceiver<T>),
+pub(super) enum Receiver {
+    Single(ClientSStreamReceiver<MessageReader>),
+    Duplex(ClientDuplexReceiver<MessageReader>),
 }
 
-impl<T> Receiver<T> {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<grpcio::Result<T>>> {
+impl Receiver {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<grpcio::Result<MessageReader>>> {
         match self {
             Self::Single(receiver) => receiver.poll_next_unpin(cx),
             Self::Duplex(receiver) => receiver.poll_next_unpin(cx),
@@ -59,14 +68,17 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T> Responses<T> {
-    pub(super) fn new(client: &Client, receiver: Receiver<T>) -> Self {
+impl<T: Message> Responses<T> {
+    pub(super) fn new(client: &Client, receiver: Receiver, max_message_bytes: usize) -> Self {
         Self {
             receiver: Some(receiver),
+            max_message_bytes,
+            received: 0,
             status: None,
             is_terminated: false,
             has_no_metadata: false,
             _client: client.clone(),
+            message: PhantomData,
         }
     }
 
@@ -128,12 +140,10 @@ impl<T> Responses<T> {
                 return Poll::Ready(None);
             };
             match ready!(receiver.poll_next(cx)) {
-                Some(Ok(message)) => return Poll::Ready(Some(message)),
-                Some(Err(grpcio::Error::Codec(e))) => {
-                    self.end(Status::internal(format!(
-                        "a response cannot be parsed: {e}"
-                    )));
-                }
+                Some(Ok(message)) => match self.parse(message) {
+                    Ok(message) => return Poll::Ready(Some(message)),
+                    Err(status) => self.end(status),
+                },
                 // The binding reports a failed call before messages that have arrived already. It
                 // returns these when it is polled again.
                 Some(Err(e)) if self.status.is_none() => self.status = Some(e.into()),
@@ -143,6 +153,14 @@ impl<T> Responses<T> {
                 }
             }
         }
+    }
+
+    /// Parses a message, after a check of its length that the binding would not make.
+    fn parse(&mut self, message: MessageReader) -> Result<T, Status> {
+        self.received += 1;
+        let (number, bytes) = (self.received, message.len());
+        check_length("client", number, bytes, self.max_message_bytes)?;
+        parse(message).map_err(|e| Status::internal(format!("a response cannot be parsed: {e}")))
     }
 
     fn end(&mut self, status: Status) {
@@ -157,7 +175,7 @@ impl<T> Responses<T> {
     }
 }
 
-impl<T> Stream for Responses<T> {
+impl<T: Message> Stream for Responses<T> {
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -172,13 +190,13 @@ impl<T> Stream for Responses<T> {
     }
 }
 
-impl<T> FusedStream for Responses<T> {
+impl<T: Message> FusedStream for Responses<T> {
     fn is_terminated(&self) -> bool {
         self.is_terminated
     }
 }
 
-impl<T> fmt::Debug for Responses<T> {
+impl<T: Message> fmt::Debug for Responses<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Responses")
             .field("status", &self.status())
@@ -192,7 +210,7 @@ impl<T> fmt::Debug for Responses<T> {
 ///
 /// The status of the call. An OK with no response or with more than one is UNIMPLEMENTED, as
 /// gRPC's table of statuses requires.
-pub(super) async fn single_response<T>(responses: &mut Responses<T>) -> Result<T, Status> {
+pub(super) async fn single_response<T: Message>(responses: &mut Responses<T>) -> Result<T, Status> {
     let violation =
         |sent| Status::unimplemented(format!("the server ended the call with OK but sent {sent}"));
     let first = responses.try_next().await?;

@@ -18,6 +18,7 @@ use crate::call::Call;
 use crate::catch_panic::panic_message;
 use crate::codec::{method, protobuf, unparsed};
 use crate::drain::Drain;
+use crate::limits::MAX_MESSAGE_BYTES;
 use crate::observer::{Observer, Silent};
 use crate::requests::Requests;
 use crate::status::Status;
@@ -26,10 +27,6 @@ pub use build_error::BuildError;
 use options::Options;
 use serve::serve;
 use single_request::single_request;
-
-/// The longest message that a service accepts unless set otherwise: 4 MiB as encoded, gRPC's own
-/// default.
-pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Builds a [`grpcio::Service`] from functions.
 ///

@@ -2,11 +2,14 @@
 
 mod codes;
 mod limits;
+mod too_long;
 
 use std::error::Error;
 use std::fmt;
 
 use grpcio::{RpcStatus, RpcStatusCode};
+
+pub use too_long::TooLong;
 
 /// The status with which a call ended or is to end: a code, a message for people, and optionally
 /// details for programs.
@@ -38,6 +41,7 @@ pub struct Status {
     code: RpcStatusCode,
     message: String,
     details: Vec<u8>,
+    too_long: Option<TooLong>,
 }
 
 impl Status {
@@ -47,6 +51,7 @@ impl Status {
             code,
             message: message.into(),
             details: Vec::new(),
+            too_long: None,
         }
     }
 
@@ -70,6 +75,21 @@ impl Status {
     /// The details, which are empty if there are none.
     pub fn details(&self) -> &[u8] {
         &self.details
+    }
+
+    /// The message that this side has refused to receive or to send because of its length, if that
+    /// ended the call. None for a status that the other side has sent.
+    pub fn too_long(&self) -> Option<TooLong> {
+        self.too_long
+    }
+
+    /// Adds the message that this side refuses. It is not sent to the other side.
+    #[must_use]
+    pub fn with_too_long(self, message: TooLong) -> Self {
+        Self {
+            too_long: Some(message),
+            ..self
+        }
     }
 
     /// The name of the code as the gRPC documents spell it, such as `UNAVAILABLE`.

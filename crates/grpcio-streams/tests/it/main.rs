@@ -6,6 +6,7 @@
 #![allow(unreachable_pub)]
 
 mod cancel;
+mod limits;
 mod malformed;
 mod metadata;
 mod registration;

@@ -1,6 +1,7 @@
 //! The flags of a load.
 
 use crate::cli::time::time;
+use crate::protocol::message::longest_text;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
@@ -11,6 +12,24 @@ pub(super) const STAMP: usize = 16;
 pub(in crate::cli::client) struct Args {
     #[command(subcommand)]
     pub(super) work: Work,
+}
+
+impl Args {
+    /// Checks that the messages of the load fit a message of `message_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in the words of the flags.
+    pub(in crate::cli::client) fn check(&self, message_bytes: usize) -> Result<(), String> {
+        let (size, longest) = (self.work.load().size, longest_text(message_bytes));
+        if size as usize <= longest {
+            return Ok(());
+        }
+        Err(format!(
+            "--size {size} is more than the {longest} bytes that fit a message; \
+             --max-message-bytes allows longer messages, if the server does as well"
+        ))
+    }
 }
 
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -39,9 +58,9 @@ pub(super) struct Load {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) connections: NonZeroUsize,
 
-    /// The size of a message's text in bytes; at least 16
+    /// The size of a message's text in bytes; at least 16, and what fits --max-message-bytes
     #[arg(long, value_name = "BYTES", default_value_t = STAMP as u32,
-        value_parser = clap::value_parser!(u32).range(STAMP as i64..=4_000_000))]
+        value_parser = clap::value_parser!(u32).range(STAMP as i64..))]
     pub(super) size: u32,
 
     /// How long to measure

@@ -17,7 +17,7 @@ use futures::channel::{mpsc::unbounded, oneshot};
 use futures::executor::block_on;
 use futures::future::{self, Either, Future};
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use futures_timer::Delay;
 use grpcio::RpcStatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,11 +28,11 @@ use self::process::Process;
 use self::report::{Cost, Report};
 use self::work::{topic, Bench, Stream};
 use crate::cli::client::failure::Failure;
-use crate::cli::client::queue::THREADS_STOP_WITHIN;
+use crate::cli::client::queue::{reached, THREADS_STOP_WITHIN};
 use crate::client::{Client, Config};
 use grpcio_streams::{Queues, Status};
 
-pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
+pub(super) fn run(config: &Config, wait: bool, args: Args) -> Result<(), Failure> {
     let work = args.work;
     let load = work.load();
     let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -54,7 +54,9 @@ pub(super) fn run(config: &Config, args: Args) -> Result<(), Failure> {
         ready,
         gate: gate.shared(),
     });
-    bench.publisher.run(bench.clone().prepare(work.clone()))?;
+    let prepared = bench.clone().prepare(work.clone()).map_err(Failure::from);
+    let publisher = bench.publisher.clone();
+    bench.publisher.run(reached(publisher, wait, prepared))?;
 
     let server = load.pid.map(Process);
     let usage = || server.map(Process::usage).transpose().map_err(no_process);

@@ -1,0 +1,47 @@
+//! The options of a call.
+
+use std::fmt;
+
+use grpcio::CallOption;
+
+/// The options of a call: those of the binding, and the length of messages.
+pub struct Options {
+    pub(super) call: CallOption,
+    pub(super) max_message_bytes: usize,
+}
+
+impl Options {
+    /// Sets the length of the longest message that the server may send, in bytes as encoded. A call
+    /// with a longer message ends with RESOURCE_EXHAUSTED and [`Status::too_long`].
+    ///
+    /// The C core has a limit of its own, which applies as well: 4 MiB, unless the channel's
+    /// `max_receive_message_len` says otherwise. -1 removes it. It costs time for each message, and
+    /// its status does not say how long the message is.
+    ///
+    /// [`Status::too_long`]: crate::Status::too_long
+    #[must_use]
+    pub fn max_message_bytes(self, limit: usize) -> Self {
+        Self {
+            max_message_bytes: limit,
+            ..self
+        }
+    }
+}
+
+/// The options of the binding, with the limit of messages that the channel has.
+impl From<CallOption> for Options {
+    fn from(call: CallOption) -> Self {
+        Self {
+            call,
+            max_message_bytes: usize::MAX,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("max_message_bytes", &self.max_message_bytes)
+            .finish_non_exhaustive()
+    }
+}
