@@ -83,6 +83,7 @@
 mod append;
 #[cfg(feature = "disk")]
 mod catch_panic;
+mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "disk")]
@@ -102,6 +103,7 @@ mod start_at;
 mod store;
 mod tail;
 mod tail_cursor;
+mod times;
 
 pub use append::{Appended, Sequence};
 #[cfg(feature = "disk")]

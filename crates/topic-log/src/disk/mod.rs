@@ -77,6 +77,7 @@ use self::shared_engine::SharedEngine;
 use self::work::Work;
 use self::writer::Writer;
 use crate::catch_panic::catch_panic;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::StoreLimits;
@@ -134,6 +135,36 @@ impl Disk {
         retention: Retention,
         limits: StoreLimits,
     ) -> Result<Self, OpenError> {
+        Self::open_at(dir, Clock::default(), durability, retention, limits)
+    }
+
+    /// The same as [`open`](Self::open), with a clock that can be moved.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    ///
+    /// # Panics
+    ///
+    /// See [`open`](Self::open).
+    #[cfg(feature = "conformance")]
+    pub fn open_with_clock(
+        dir: &Path,
+        clock: Clock,
+        durability: Durability,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Result<Self, OpenError> {
+        Self::open_at(dir, clock, durability, retention, limits)
+    }
+
+    fn open_at(
+        dir: &Path,
+        clock: Clock,
+        durability: Durability,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(dir)?);
         let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {
             let loaded = Loaded::load(&engine)?;
@@ -141,6 +172,9 @@ impl Disk {
         });
         let (engine, loaded) = opened.map_err(|why| folder.not_opened(why))?;
         log::info!("topics in {}: {loaded}", dir.display());
+        if let Some(latest) = loaded.latest_time() {
+            clock.compare(latest);
+        }
         let notifier = Arc::new(Notifier::start(SWEEP_EVERY, || {}));
         let mut forgotten = Vec::new();
         let entries = loaded.topics.iter().map(|(id, record)| {
@@ -159,6 +193,7 @@ impl Disk {
             work,
             Arc::downgrade(&topics),
             Settings {
+                clock,
                 durability,
                 retention,
                 limits,

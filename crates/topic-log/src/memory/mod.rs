@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use self::kept_bytes::KeptBytes;
 use self::memory_topic::MemoryTopic;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::StoreLimits;
@@ -26,6 +27,7 @@ use crate::store::{Store, Topic};
 pub struct Memory {
     retention: Retention,
     limits: StoreLimits,
+    clock: Clock,
     notifier: Arc<Notifier>,
     kept: Arc<KeptBytes>,
     topics: Arc<Mutex<Topics>>,
@@ -46,6 +48,20 @@ impl Memory {
     ///
     /// When the operating system refuses to start the thread.
     pub fn new(retention: Retention, limits: StoreLimits) -> Self {
+        Self::start(Clock::default(), retention, limits)
+    }
+
+    /// The same as [`new`](Self::new), with a clock that can be moved.
+    ///
+    /// # Panics
+    ///
+    /// See [`new`](Self::new).
+    #[cfg(feature = "conformance")]
+    pub fn with_clock(clock: Clock, retention: Retention, limits: StoreLimits) -> Self {
+        Self::start(clock, retention, limits)
+    }
+
+    fn start(clock: Clock, retention: Retention, limits: StoreLimits) -> Self {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -54,7 +70,10 @@ impl Memory {
             epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
         }));
         let all = Arc::downgrade(&topics);
-        let expire = move || {
+        let watched = clock.clone();
+        let maintain = move || {
+            // The log warns when it has jumped, also while nothing is published.
+            watched.now();
             if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
                 let topics = topics.lock();
                 topics.registry.all().for_each(|topic| topic.expire());
@@ -63,7 +82,8 @@ impl Memory {
         Self {
             retention,
             limits,
-            notifier: Arc::new(Notifier::start(SWEEP_EVERY, expire)),
+            clock,
+            notifier: Arc::new(Notifier::start(SWEEP_EVERY, maintain)),
             kept: Arc::new(KeptBytes::new(limits.bytes)),
             topics,
         }
@@ -84,6 +104,7 @@ impl Memory {
             identity,
             self.limits.producers,
             self.retention,
+            self.clock.clone(),
             self.kept.clone(),
             self.notifier.clone(),
         ));

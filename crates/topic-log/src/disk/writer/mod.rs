@@ -146,9 +146,12 @@ impl Writer {
             }
         };
         let Settings {
-            retention, limits, ..
+            clock,
+            retention,
+            limits,
+            ..
         } = &self.settings;
-        let mut group = Group::new();
+        let mut group = Group::new(clock.now());
         let mut kept = open.kept;
         for append in appends {
             let held = group.add(append, &mut kept, retention, limits);
@@ -195,6 +198,7 @@ impl Writer {
                     open,
                     delivery: &mut self.delivery,
                     retention: &self.settings.retention,
+                    clock: &self.settings.clock,
                 };
                 let checked = self.engine.check_folder();
                 match checked.and_then(|()| round.run(&all, self.round_from)) {
