@@ -90,6 +90,7 @@ pub mod conformance;
 mod disk;
 mod error;
 mod identity;
+mod limit_watch;
 mod limits;
 mod memory;
 mod message;

@@ -69,6 +69,8 @@ pub(super) struct Group {
     /// The index of each topic in `changes`.
     by_topic: HashMap<u64, usize>,
     pub(super) replies: Vec<(Reply, Appended)>,
+    /// Whether there was no room for a batch.
+    pub(super) refused: bool,
 }
 
 impl Group {
@@ -78,6 +80,7 @@ impl Group {
             changes: Vec::new(),
             by_topic: HashMap::new(),
             replies: Vec::new(),
+            refused: false,
         }
     }
 
@@ -123,7 +126,10 @@ impl Group {
                 }
                 self.replies.push((append.reply, appended));
             }
-            Err(why) => append.refuse(why),
+            Err(why) => {
+                self.refused |= matches!(why, Error::Limit { .. });
+                append.refuse(why);
+            }
         }
         None
     }

@@ -15,6 +15,7 @@ use self::memory_topic::MemoryTopic;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::limit_watch::LimitWatch;
 use crate::limits::StoreLimits;
 use crate::name::Name;
 use crate::notifier::Notifier;
@@ -69,14 +70,19 @@ impl Memory {
             registry: Registry::new([]),
             epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
         }));
+        let kept = Arc::new(KeptBytes::new(limits.bytes));
+        let mut watch = LimitWatch::new(limits);
         let all = Arc::downgrade(&topics);
-        let watched = clock.clone();
+        let (counted, watched) = (kept.clone(), clock.clone());
         let maintain = move || {
             // The log warns when it has jumped, also while nothing is published.
             watched.now();
-            if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
-                let topics = topics.lock();
-                topics.registry.all().for_each(|topic| topic.expire());
+            if let Some(topics) = all.upgrade() {
+                let registry = &mut topics.lock().registry;
+                if retention.age.is_some() {
+                    registry.all().for_each(|topic| topic.expire());
+                }
+                watch.look(registry, counted.get(), counted.take_refused());
             }
         };
         Self {
@@ -84,7 +90,7 @@ impl Memory {
             limits,
             clock,
             notifier: Arc::new(Notifier::start(SWEEP_EVERY, maintain)),
-            kept: Arc::new(KeptBytes::new(limits.bytes)),
+            kept,
             topics,
         }
     }

@@ -105,3 +105,71 @@ fn a_jump_of_the_clock_is_told_once() {
     });
     assert_eq!(logged(&["has jumped", " by 1 s,"]), [""; 0]);
 }
+
+#[test]
+fn all_topics_together_come_near_their_limit() {
+    let limits = StoreLimits {
+        bytes: 20_000,
+        ..StoreLimits::default()
+    };
+    both(Retention::default(), limits, |store_name, store, _| {
+        let names = ["large", "middle", "small"].map(|name| format!("{store_name}/{name}"));
+        let [large, middle, small] = names.each_ref().map(|name| topic(store, name));
+        assert!(fill(&small, 10) && fill(&large, 100) && fill(&middle, 49));
+        assert!(fill(&small, 1), "that is 80%");
+        let largest = format!(
+            "{} (10000 bytes), {} (4900 bytes), {} (1100 bytes)",
+            names[0], names[1], names[2]
+        );
+        let near = "keep 16000 bytes, and the limit of 20000 (--max-topic-bytes) is 80% used";
+        let line = warned_once(&[near, &largest]);
+        assert!(
+            line.contains("RESOURCE_EXHAUSTED. Raise the limit"),
+            "{line}"
+        );
+        assert!(!fill(&middle, 41));
+        let reached = "the limit of 20000 (--max-topic-bytes) is reached";
+        warned_once(&[reached, &largest]);
+    });
+}
+
+#[test]
+fn a_limit_may_be_reached_at_once() {
+    let limits = StoreLimits {
+        bytes: 20_001,
+        ..StoreLimits::default()
+    };
+    both(Retention::default(), limits, |store_name, store, _| {
+        let only = format!("{store_name}/only");
+        let topic = topic(store, &only);
+        assert!(fill(&topic, 150));
+        assert!(!fill(&topic, 51));
+        warned_once(&["the limit of 20001 (--max-topic-bytes) is reached", &only]);
+    });
+}
+
+#[test]
+fn topics_come_near_their_limit() {
+    let limits = StoreLimits {
+        topics: 10,
+        idle: Duration::ZERO,
+        ..StoreLimits::default()
+    };
+    both(Retention::default(), limits, |store_name, store, _| {
+        let named = |n| format!("{store_name}/topics/{n}");
+        let used: Vec<_> = (0..7).map(|n| topic(store, &named(n))).collect();
+        assert!(fill(&used[6], 1));
+        // Topics that make room.
+        (7..10).for_each(|n| drop(topic(store, &named(n))));
+        let eighth = topic(store, &named(7));
+        let largest = format!("{} (100 bytes)", named(6));
+        let near = "there are 8 topics that keep messages or are in use, and the limit of 10 \
+                    (--max-topics) is 80% used";
+        warned_once(&[near, &largest]);
+        let all: Vec<_> = (8..10).map(|n| topic(store, &named(n))).collect();
+        let more = Name::new(&named(10)).expect("a name");
+        assert!(soon("topic", store.topic(&more)).is_err());
+        warned_once(&["the limit of 10 (--max-topics) is reached", &largest]);
+        drop((used, eighth, all));
+    });
+}

@@ -32,6 +32,7 @@ use super::loaded::Loaded;
 use super::settings::{Durability, Settings};
 use super::shared_engine::SharedEngine;
 use super::work::Work;
+use crate::limit_watch::LimitWatch;
 use crate::registry::Registry;
 
 /// A group with this many bytes, as retention counts them, is full.
@@ -51,6 +52,9 @@ pub(super) struct Writer {
     /// Batches for the next group.
     held: Vec<Append>,
     removed: Removed,
+    watch: LimitWatch,
+    /// Whether there was no room for a batch since the last round of maintenance.
+    refused: bool,
     maintained: Instant,
     /// The index of the topic at which the next round of maintenance begins.
     round_from: usize,
@@ -74,6 +78,8 @@ impl Writer {
         forgotten: Vec<Forgotten>,
     ) -> Self {
         Self {
+            watch: LimitWatch::new(settings.limits),
+            refused: false,
             engine: shared,
             work,
             topics,
@@ -157,6 +163,7 @@ impl Writer {
             let held = group.add(append, &mut kept, retention, limits);
             self.held.extend(held);
         }
+        self.refused |= group.refused;
         match open.write(&mut group, &mut self.removed, &self.settings) {
             Ok(()) => self.delivery.deliver(group, open),
             Err(why) => {
@@ -191,9 +198,10 @@ impl Writer {
         };
         // Weak, so that an idle topic is not taken for one that is in use.
         let all: Vec<_> = topics.lock().all().map(Arc::downgrade).collect();
-        drop(topics);
         match &mut self.state {
             State::Open(open) => {
+                let refused = std::mem::take(&mut self.refused);
+                self.watch.look(&mut topics.lock(), open.kept, refused);
                 let mut round = Round {
                     open,
                     delivery: &mut self.delivery,
