@@ -62,13 +62,13 @@ impl Clock {
         now
     }
 
-    /// Compares the clock with the latest time of what was stored before. The log warns when the clock
-    /// is behind it.
+    /// Begins to look for jumps. The log warns when the clock is behind `latest`, the latest time of
+    /// what was stored before.
     #[cfg(feature = "disk")]
-    pub(crate) fn compare(&self, stored: SystemTime) {
+    pub(crate) fn begin(&self, latest: Option<SystemTime>) {
         let now = self.now().time;
-        if stored > now {
-            warn_of_jump(stored, now);
+        if let Some(latest) = latest.filter(|latest| *latest > now) {
+            warn_of_jump(latest, now);
         }
     }
 

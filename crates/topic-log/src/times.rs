@@ -61,25 +61,26 @@ impl Times {
     /// Notes what the clock shows, for a topic that has these bounds. To be called before what
     /// depends on the age of messages, and before messages are received.
     pub(crate) fn observe(&mut self, now: Moment, bounds: Bounds) {
+        let goes_on = self.seen.is_none_or(|seen| seen.time <= now.time);
+        if goes_on && self.latest <= now.time && self.turns.is_empty() {
+            // As nearly always.
+            self.seen = Some(now);
+            return;
+        }
         // What the clock would show. While the topic was not open, no time counts as passed.
         let expected = self.seen.map_or(self.latest, |seen| {
             seen.time + now.steady.duration_since(seen.steady)
         });
         self.seen = Some(now);
+        match now.time.duration_since(expected.max(self.latest)) {
+            Ok(forward) => self.return_by(forward, now, bounds.next),
+            Err(back) if back.duration() >= STILL => {
+                self.latest = self.latest.min(now.time);
+                self.turn(bounds.next, now, back.duration());
+            }
+            Err(_) => {}
+        }
         self.forget_before(bounds.earliest);
-        if bounds.is_empty() {
-            self.turns.clear();
-            self.latest = self.latest.min(now.time);
-            return;
-        }
-        if now.time >= self.latest {
-            let forward = now.time.duration_since(expected);
-            self.return_by(forward.unwrap_or_default(), now, bounds.next);
-        } else if now.time + STILL <= self.latest {
-            let back = self.latest.max(expected).duration_since(now.time);
-            self.latest = now.time;
-            self.turn(bounds.next, now, back.unwrap_or_default());
-        }
     }
 
     /// Notes that messages are received at `now`, which was observed before. Their time is
@@ -99,12 +100,18 @@ impl Times {
 
     /// Forgets the turns before the messages that a topic keeps.
     fn forget_before(&mut self, earliest: Offset) {
-        let kept = self.turns.partition_point(|turn| turn.from <= earliest);
+        let passed = self.turns.partition_point(|turn| turn.from <= earliest);
         // The messages that are kept come after the last of them.
-        self.turns.drain(..kept.saturating_sub(1));
+        let before = passed.saturating_sub(1);
+        let means_nothing = |turn: &Turn| turn.behind.is_zero() && turn.moved.is_zero();
+        if passed > 0 && means_nothing(&self.turns[before]) {
+            self.turns.drain(..passed);
+        } else {
+            self.turns.drain(..before);
+        }
     }
 
-    /// The clock shows a later time than that of the last message, after it has jumped by `forward`.
+    /// The clock has gone on, or has jumped `forward`.
     fn return_by(&mut self, mut forward: Duration, now: Moment, next: Offset) {
         // It may have gone back several times before it returns.
         let mut behind = Duration::ZERO;
@@ -310,12 +317,13 @@ mod tests {
         let next = topic.stored.len() as u64;
         let bounds = |earliest| Bounds { earliest, next };
         topic.times.observe(topic.now, bounds(next - 1));
-        assert_eq!(
-            topic.times.turns.len(),
-            2,
-            "before the message, and after it"
-        );
+        assert_eq!(topic.times.turns.len(), 1, "that after the message");
+        topic.pass(100);
         topic.times.observe(topic.now, bounds(next));
-        assert_eq!(topic.times.turns, []);
+        assert_eq!(
+            topic.times.turns,
+            [],
+            "the clock shows later times than before"
+        );
     }
 }

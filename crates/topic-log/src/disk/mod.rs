@@ -172,9 +172,7 @@ impl Disk {
         });
         let (engine, loaded) = opened.map_err(|why| folder.not_opened(why))?;
         log::info!("topics in {}: {loaded}", dir.display());
-        if let Some(latest) = loaded.latest_time() {
-            clock.compare(latest);
-        }
+        clock.begin(loaded.latest_time());
         let notifier = Arc::new(Notifier::start(SWEEP_EVERY, || {}));
         let mut forgotten = Vec::new();
         let entries = loaded.topics.iter().map(|(id, record)| {

@@ -44,6 +44,7 @@ impl KeptBytes {
     pub(super) fn release(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
+
     pub(super) fn get(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::MutexGuard;
@@ -101,7 +101,7 @@ impl MemoryTopic {
         self.reserve(&state, fresh)?;
         state.times.receive(now);
         let time = state.times.latest;
-        let before = std::mem::replace(&mut state.used, Instant::now());
+        let before = std::mem::replace(&mut state.used, now.steady);
         let quiet = state.used.duration_since(before) >= QUIET;
         let first = state.bounds.next;
         for data in fresh {
@@ -142,6 +142,9 @@ impl MemoryTopic {
     }
 
     fn drop_older(&self, state: &mut State, now: Moment) {
+        if self.retention.age.is_none() {
+            return;
+        }
         let old = |received| self.retention.is_too_old(received, now.time);
         while state.received(state.bounds.earliest).is_some_and(old) {
             self.drop_first(state);

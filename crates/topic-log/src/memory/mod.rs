@@ -5,7 +5,7 @@ mod memory_topic;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -63,9 +63,8 @@ impl Memory {
     }
 
     fn start(clock: Clock, retention: Retention, limits: StoreLimits) -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = clock.now().time.duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default();
         let topics = Arc::new(Mutex::new(Topics {
             registry: Registry::new([]),
             epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
