@@ -65,11 +65,12 @@ impl Clock {
     /// Begins to look for jumps. The log warns when the clock is behind `latest`, the latest time of
     /// what was stored before.
     #[cfg(feature = "disk")]
-    pub(crate) fn begin(&self, latest: Option<SystemTime>) {
-        let now = self.now().time;
-        if let Some(latest) = latest.filter(|latest| *latest > now) {
-            warn_of_jump(latest, now);
+    pub(crate) fn begin(&self, latest: Option<SystemTime>) -> Moment {
+        let now = self.now();
+        if let Some(latest) = latest.filter(|latest| *latest > now.time) {
+            warn_of_jump(latest, now.time);
         }
+        now
     }
 
     fn look(&self) -> Moment {

@@ -29,6 +29,8 @@ pub(crate) struct Times {
     pub(crate) latest: SystemTime,
     /// In the order of the offsets.
     pub(crate) turns: Vec<Turn>,
+    /// Whether there is a turn that is not on disk yet.
+    pub(crate) unsaved: bool,
     /// The last moment at which the clock was looked at. None in a topic that was just opened.
     seen: Option<Moment>,
 }
@@ -54,6 +56,7 @@ impl Times {
         Self {
             latest,
             turns,
+            unsaved: false,
             seen: None,
         }
     }
@@ -137,6 +140,7 @@ impl Times {
         if self.turns.len() >= TURNS {
             self.turns.remove(0);
         }
+        self.unsaved = true;
         self.turns.push(Turn {
             from,
             time: now.time,

@@ -117,6 +117,7 @@ impl Entry {
         let mut state = self.tail.lock();
         let before = state.bytes;
         self.set(&mut state, record);
+        state.times.unsaved = false;
         let time = record.times.latest;
         let messages = texts.into_iter().map(|data| Message { time, data });
         state.recent.extend(messages);

@@ -172,12 +172,14 @@ impl Disk {
         });
         let (engine, loaded) = opened.map_err(|why| folder.not_opened(why))?;
         log::info!("topics in {}: {loaded}", dir.display());
-        clock.begin(loaded.latest_time());
+        let now = clock.begin(loaded.latest_time());
         let notifier = Arc::new(Notifier::start(SWEEP_EVERY, || {}));
         let mut forgotten = Vec::new();
         let entries = loaded.topics.iter().map(|(id, record)| {
             let name = record.name.clone();
-            let entry = Entry::stored(record.clone(), *id, limits.producers, notifier.clone());
+            let mut record = record.clone();
+            record.times.observe(now, record.bounds);
+            let entry = Entry::stored(record, *id, limits.producers, notifier.clone());
             let entry = Arc::new(entry);
             forgotten.extend(loaded.remember(&entry));
             (name, entry)

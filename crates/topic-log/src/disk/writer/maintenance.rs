@@ -49,7 +49,7 @@ impl Round<'_> {
     }
 
     /// Moves the bounds of a topic whose oldest messages are too old; or too many, because the
-    /// retention was lowered.
+    /// retention was lowered. Notes that the clock has gone back.
     fn expire(&mut self, entry: &Arc<Entry>) -> Result<(), Failure> {
         let mut group = Group::new(self.clock.now());
         let now = group.now.time;
@@ -57,7 +57,7 @@ impl Round<'_> {
         let before = record.bounds;
         let Open { engine, oldest, .. } = &mut *self.open;
         oldest.retain(engine, self.retention, now, entry, record, &[]);
-        if record.bounds == before {
+        if record.bounds == before && !record.times.unsaved {
             entry.retained(record);
             return Ok(());
         }
