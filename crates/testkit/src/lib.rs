@@ -19,6 +19,7 @@ pub mod http2;
 pub mod ledger;
 pub mod lines;
 pub mod median;
+pub mod moved_clock;
 pub mod numbered;
 pub mod ports;
 pub mod process;

@@ -83,12 +83,14 @@
 mod append;
 #[cfg(feature = "disk")]
 mod catch_panic;
+mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "disk")]
 mod disk;
 mod error;
 mod identity;
+mod limit_watch;
 mod limits;
 mod memory;
 mod message;
@@ -103,6 +105,7 @@ mod start_at;
 mod store;
 mod tail;
 mod tail_cursor;
+mod times;
 
 pub use append::{Appended, Sequence};
 #[cfg(feature = "disk")]

@@ -6,8 +6,11 @@ use std::time::SystemTime;
 /// A message that a topic keeps. A clone shares the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// When the topic received it, by the clock of the machine. Within a topic these times never
-    /// go back, even when the clock does.
+    /// When the topic received it, by the clock of the machine.
+    ///
+    /// The times in a topic never go back at the moment at which they are read. When the clock goes
+    /// back, messages with a later time count as received then. So a subscriber that has read a
+    /// message before sees an earlier time next.
     pub time: SystemTime,
     /// The text that was published.
     pub data: Arc<str>,

@@ -24,6 +24,8 @@ pub(crate) struct Registry<T> {
     sweep_at: usize,
     /// When that was done last. At the limit each new name would ask for it.
     swept: Instant,
+    /// Whether there was no room for a topic.
+    refused: bool,
     closed: bool,
 }
 
@@ -34,6 +36,7 @@ impl<T: HasTail> Registry<T> {
             by_name: topics.into_iter().collect(),
             sweep_at: SWEEP_FROM,
             swept: Instant::now(),
+            refused: false,
             closed: false,
         }
     }
@@ -66,6 +69,7 @@ impl<T: HasTail> Registry<T> {
             Vec::new()
         };
         if self.by_name.len() >= limits.topics {
+            self.refused = true;
             return Err(Error::Limit {
                 of: "topics",
                 limit: limits.topics as u64,
@@ -75,8 +79,7 @@ impl<T: HasTail> Registry<T> {
     }
 
     fn sweep(&mut self, idle: Duration) -> Vec<Arc<T>> {
-        let unused = |topic: &Arc<T>| Arc::strong_count(topic) == 1 && topic.state().is_idle(idle);
-        let dropped = self.by_name.extract_if(|_, topic| unused(topic));
+        let dropped = self.by_name.extract_if(|_, topic| is_idle(topic, idle));
         let dropped = dropped.map(|(_, topic)| topic).collect();
         self.sweep_at = (self.by_name.len() * 2).max(SWEEP_FROM);
         self.swept = Instant::now();
@@ -91,9 +94,30 @@ impl<T: HasTail> Registry<T> {
         self.by_name.values()
     }
 
+    /// Whether there was no room for a topic since this was asked last.
+    pub(crate) fn take_refused(&mut self) -> bool {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// The number of topics.
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// The number of topics that make no room for others.
+    pub(crate) fn in_use(&self, idle: Duration) -> usize {
+        let in_use = self.all().filter(|topic| !is_idle(topic, idle));
+        in_use.count()
+    }
+
     /// Ends all subscriptions. From now on there are no topics.
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.all().for_each(|topic| topic.tail().close());
     }
+}
+
+/// Whether a topic is empty, only the registry holds it, and it has not been used for this time.
+fn is_idle<T: HasTail>(topic: &Arc<T>, time: Duration) -> bool {
+    Arc::strong_count(topic) == 1 && topic.state().is_idle(time)
 }

@@ -1,6 +1,6 @@
 //! How much one topic keeps.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How much each topic keeps. The bounds hold independently of each other, and each may be 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub struct Retention {
     /// The greatest age of a message, counted from when the topic received it; `None` for any age.
     /// A store on disk looks for messages that are too old once a second.
     pub age: Option<Duration>,
+}
+
+impl Retention {
+    /// Whether a message that was received at this time is too old `now`.
+    pub(crate) fn is_too_old(&self, received: SystemTime, now: SystemTime) -> bool {
+        let is = now.duration_since(received).unwrap_or_default();
+        self.age.is_some_and(|age| is > age)
+    }
 }
 
 impl Default for Retention {

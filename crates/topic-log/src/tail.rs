@@ -18,6 +18,7 @@ use crate::name::ProducerName;
 use crate::notifier::{Notifier, Waiters};
 use crate::offset::{Bounds, Offset};
 use crate::producers::Producers;
+use crate::times::Times;
 
 /// A cursor takes several messages at a time, so that it locks the tail less often. It takes at
 /// most these, because they stay in memory even when retention drops them.
@@ -39,15 +40,14 @@ pub(crate) struct Tail {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) bounds: Bounds,
-    /// The last messages before `bounds.next`.
+    /// The last messages before `bounds.next`, with the times that they are stored with.
     pub(crate) recent: VecDeque<Message>,
     /// The bytes of all messages that the topic keeps, in memory or not, as
     /// [`Message::retained_bytes`] counts them.
     pub(crate) bytes: u64,
     pub(crate) producers: Producers,
-    /// When the last message was received. The times in a log never go back, even when the clock
-    /// of the machine does.
-    pub(crate) latest_time: SystemTime,
+    /// When the messages were received.
+    pub(crate) times: Times,
     /// When the topic was last used: a message was published, or a subscriber came or left.
     pub(crate) used: Instant,
     closed: bool,
@@ -115,9 +115,13 @@ impl Tail {
             };
         }
         let mut bytes = 0;
-        for message in state.recent_at(offset).take(READ_AHEAD_MESSAGES) {
+        let recent = state.recent_at(offset).take(READ_AHEAD_MESSAGES);
+        for (offset, message) in (offset..).zip(recent) {
             bytes += message.data.len();
-            into.push_back(message.clone());
+            into.push_back(Message {
+                time: state.times.at(offset, message.time),
+                data: message.data.clone(),
+            });
             if bytes >= READ_AHEAD_BYTES {
                 break;
             }
@@ -158,18 +162,13 @@ impl Tail {
 
 impl State {
     /// A log that has these bounds, with nothing in memory.
-    pub(crate) fn new(
-        bounds: Bounds,
-        bytes: u64,
-        producers: Producers,
-        latest_time: SystemTime,
-    ) -> Self {
+    pub(crate) fn new(bounds: Bounds, bytes: u64, producers: Producers, times: Times) -> Self {
         Self {
             bounds,
             recent: VecDeque::new(),
             bytes,
             producers,
-            latest_time,
+            times,
             used: Instant::now(),
             closed: false,
         }
@@ -189,8 +188,23 @@ impl State {
 
     /// The offset of the first recent message that was received at `time` or later.
     pub(crate) fn since(&self, time: SystemTime) -> Offset {
-        let before = self.recent.partition_point(|message| message.time < time);
-        self.recent_from() + before as u64
+        let (mut low, mut high) = (self.recent_from(), self.bounds.next);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.received(middle).is_some_and(|at| at < time) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// When the message at `offset` was received. None where it is not in memory.
+    pub(crate) fn received(&self, offset: Offset) -> Option<SystemTime> {
+        let index = usize::try_from(offset.checked_sub(self.recent_from())?).ok()?;
+        let message = self.recent.get(index)?;
+        Some(self.times.at(offset, message.time))
     }
 
     /// # Errors

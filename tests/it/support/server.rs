@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use testkit::lines::Lines;
+use testkit::moved_clock::MovedClock;
 use testkit::process::{command, run, text, Process};
 use testkit::server::{Refusal, Server};
 use testkit::wait::PATIENCE;
@@ -23,6 +24,13 @@ pub fn start_quiet(args: &[&str]) -> Server {
 /// A server at this address that logs each message.
 pub fn start_at(listen: &str, args: &[&str]) -> Server {
     start_with(listen, args, "greeter_stream=debug")
+}
+
+/// A server on a free port with this clock. It logs warnings only.
+pub fn start_with_clock(clock: &MovedClock, args: &[&str]) -> Server {
+    let mut program = program("127.0.0.1:0", args, "warn");
+    let started = Server::start(clock.apply(&mut program), PATIENCE);
+    started.unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
 /// A server at this address that logs what `log` says, which is a value of `RUST_LOG`.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::SinkExt;
 use greeter_stream::client::{Client, PublishError, PublishOptions, Receipt};
 use grpcio::RpcStatusCode;
+use testkit::folder::Folder;
 use testkit::wait::{soon, PATIENCE};
 use topic_log::ProducerName;
 
@@ -71,4 +72,30 @@ fn a_topic_remembers_so_many_producers() {
         0,
         "the producer that was not seen for the longest time is forgotten"
     );
+}
+
+#[test]
+fn the_log_warns_before_and_when_all_topics_together_are_full() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    for kept in [&[][..], &["--data", &data]] {
+        let flags = [&["--max-topic-bytes", "650"], kept].concat();
+        let mut server = server::start(&flags);
+        let client = client(&server.address);
+        for topic in [
+            "small", "large", "large", "small", "large", "large", "large",
+        ] {
+            publish(&client, topic, None).expect("there is room");
+        }
+        publish(&client, "large", None).expect("there is room");
+        let largest = "The largest topics: large (390 bytes), small (130 bytes).";
+        let near = "keep 520 bytes, and the limit of 650 (--max-topic-bytes) is 80% used";
+        server.log.wait_for_all(PATIENCE, &["WARN", near, largest]);
+        for _ in 0..2 {
+            publish(&client, "small", None).expect("there is room");
+        }
+        publish(&client, "small", None).expect_err("the limit");
+        let reached = "keep 650 bytes, and the limit of 650 (--max-topic-bytes) is reached";
+        server.log.wait_for_all(PATIENCE, &["WARN", reached]);
+    }
 }

@@ -2,6 +2,7 @@
 //! how much a topic keeps.
 
 mod calls;
+mod clock;
 mod fan_out;
 mod limits;
 mod producers;

@@ -1,5 +1,6 @@
 //! How the checks open a store.
 
+use crate::clock::Clock;
 use crate::limits::StoreLimits;
 use crate::retention::Retention;
 use crate::store::Store;
@@ -15,6 +16,16 @@ pub trait Harness: Default {
     /// How many random histories [`model`](super::model) tries.
     const HISTORIES: u32 = 200;
 
-    /// Opens the store in this place.
-    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store>;
+    /// Opens the store in this place, with this clock.
+    fn open_with_clock(
+        &self,
+        clock: Clock,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Box<dyn Store>;
+
+    /// Opens the store in this place, with the clock of the machine.
+    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
+        self.open_with_clock(Clock::default(), retention, limits)
+    }
 }

@@ -7,7 +7,7 @@
 //! each check:
 //!
 //! ```
-//! use topic_log::conformance::Harness;
+//! use topic_log::conformance::{Clock, Harness};
 //! use topic_log::{StoreLimits, Memory, Retention, Store};
 //!
 //! #[derive(Default)]
@@ -16,8 +16,13 @@
 //! impl Harness for InMemory {
 //!     const SURVIVES_REOPENING: bool = false;
 //!
-//!     fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
-//!         Box::new(Memory::new(retention, limits))
+//!     fn open_with_clock(
+//!         &self,
+//!         clock: Clock,
+//!         retention: Retention,
+//!         limits: StoreLimits,
+//!     ) -> Box<dyn Store> {
+//!         Box::new(Memory::with_clock(clock, retention, limits))
 //!     }
 //! }
 //!
@@ -34,6 +39,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod appending;
+pub mod clock;
 pub mod closing;
 mod harness;
 mod kit;
@@ -48,6 +54,7 @@ mod wait;
 
 pub use self::harness::Harness;
 pub use self::wait::{eventually, soon, PATIENCE};
+pub use crate::clock::Clock;
 
 /// Makes a test of each check in [`conformance`](crate::conformance), for the
 /// [`Harness`](crate::conformance::Harness) that it is given. The tests lie in a module for each
@@ -65,6 +72,14 @@ macro_rules! conformance_tests {
                 bounds_follow_what_is_appended
                 offsets_have_no_gaps
                 times_never_go_back
+            }
+            clock {
+                a_clock_that_goes_forward_tells_that_time_has_passed
+                a_clock_that_was_ahead
+                a_clock_that_was_ahead_while_nothing_follows
+                a_clock_that_was_behind
+                a_clock_that_was_set_back_for_good
+                small_steps_back_stop_the_clock
             }
             closing {
                 a_closed_store_refuses_everything

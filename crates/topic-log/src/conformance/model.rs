@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::harness::Harness;
-use super::kit::{append, sequence, topic, try_subscribe};
+use super::kit::{append, next, sequence, subscribe, topic, try_subscribe};
 use super::wait::{soon, PATIENCE};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::{Message, MESSAGE_OVERHEAD};
@@ -42,8 +43,19 @@ enum Step {
     Subscribe(usize, Start),
     /// Reads up to this many messages with one of the cursors.
     Read(usize, usize),
+    /// Sets the clock, and appends a text of this length.
+    SetClock(ClockSet, usize),
+    /// Looks for a time at which a message was received, as a part of those that are kept.
+    Since(f64),
     /// Closes the store and opens it again, where topics survive that.
     Reopen,
+}
+
+/// How the clock is set: forward or back, by these seconds.
+#[derive(Clone, Copy, Debug)]
+enum ClockSet {
+    Forward(u64),
+    Back(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -65,12 +77,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (-12..3_i64).prop_map(Start::Near),
         Just(Start::OtherEpoch),
     ];
+    // A time that goes by meanwhile is short of that.
+    let seconds = || (1_u32..9).prop_flat_map(|digits| 60..60 + 10_u64.pow(digits));
+    let clock = prop_oneof![
+        seconds().prop_map(ClockSet::Forward),
+        seconds().prop_map(ClockSet::Back),
+    ];
     let step = prop_oneof![
         2 => texts().prop_map(Step::Append),
         3 => (0..3_u8, -4..3_i64, texts(), prop::option::weighted(0.2, 0..5_usize))
             .prop_map(|(p, d, t, other)| Step::Publish(p, d, t, other)),
         2 => (0..CURSORS, start).prop_map(|(c, s)| Step::Subscribe(c, s)),
         4 => (0..CURSORS, 0..6_usize).prop_map(|(c, n)| Step::Read(c, n)),
+        1 => (clock, 0_usize..100).prop_map(|(c, l)| Step::SetClock(c, l)),
+        2 => (0.0..1.0).prop_map(Step::Since),
         1 => Just(Step::Reopen),
     ];
     prop::collection::vec(step, 1..60)
@@ -186,18 +206,21 @@ struct History<H> {
     store: Option<Box<dyn Store>>,
     topic: Arc<dyn Topic>,
     cursors: [Option<Box<dyn Cursor>>; CURSORS],
+    clock: Clock,
     model: Model,
 }
 
 impl<H: Harness> History<H> {
     fn begin() -> Self {
         let place = H::default();
-        let store = place.open(RETENTION, StoreLimits::default());
+        let clock = Clock::default();
+        let store = place.open_with_clock(clock.clone(), RETENTION, StoreLimits::default());
         Self {
             topic: topic(&*store, "t"),
             store: Some(store),
             place,
             cursors: [const { None }; CURSORS],
+            clock,
             model: Model::default(),
         }
     }
@@ -210,6 +233,14 @@ impl<H: Harness> History<H> {
             }
             Step::Subscribe(cursor, start) => self.subscribe(cursor, &start)?,
             Step::Read(cursor, count) => self.read(cursor, count)?,
+            Step::SetClock(set, length) => {
+                match set {
+                    ClockSet::Forward(by) => self.clock.move_by(Duration::from_secs(by), false),
+                    ClockSet::Back(by) => self.clock.move_by(Duration::from_secs(by), true),
+                }
+                self.append(&[length])?;
+            }
+            Step::Since(part) => self.since(part)?,
             Step::Reopen if H::SURVIVES_REOPENING => self.reopen()?,
             Step::Reopen => {}
         }
@@ -302,6 +333,23 @@ impl<H: Harness> History<H> {
         Ok(())
     }
 
+    /// The times are in order, and a cursor finds the first message of a time.
+    fn since(&self, part: f64) -> Result<(), TestCaseError> {
+        let kept = self.model.earliest..self.model.all.len();
+        let mut cursor = subscribe(&self.topic, StartAt::Earliest);
+        let times: Vec<_> = kept.map(|_| next(&mut cursor).map(|m| m.time)).collect();
+        let times = times.into_iter().collect::<Result<Vec<_>, _>>();
+        let times = times.map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert!(times.is_sorted(), "{times:?}");
+        let Some(time) = times.get((part * times.len() as f64) as usize) else {
+            return Ok(());
+        };
+        let first = self.model.earliest + times.partition_point(|other| other < time);
+        let found = subscribe(&self.topic, StartAt::Since(*time)).offset();
+        prop_assert_eq!(found, first as u64);
+        Ok(())
+    }
+
     fn read(&mut self, cursor: usize, count: usize) -> Result<(), TestCaseError> {
         let Some(cursor) = &mut self.cursors[cursor] else {
             return Ok(());
@@ -331,7 +379,9 @@ impl<H: Harness> History<H> {
     fn reopen(&mut self) -> Result<(), TestCaseError> {
         let epoch = self.topic.epoch();
         drop(self.store.take());
-        let store = self.place.open(RETENTION, StoreLimits::default());
+        let clock = self.clock.clone();
+        let limits = StoreLimits::default();
+        let store = self.place.open_with_clock(clock, RETENTION, limits);
         self.topic = topic(&*store, "t");
         self.store = Some(store);
         prop_assert_eq!(self.topic.epoch(), epoch);

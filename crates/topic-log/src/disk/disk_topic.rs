@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 use futures::future::{self, BoxFuture, FutureExt};
 
+use super::engine::Engine;
 use super::entry::Entry;
 use super::failure::Failure;
 use super::group::Append;
@@ -60,19 +61,19 @@ impl DiskTopic {
             Start::At(offset) => return Ok(offset),
             Start::Since(time) => time,
         };
-        {
+        let times = {
             let state = self.state();
             let (found, recent_from) = (state.since(time), state.recent_from());
             // No message that is only on disk is younger than a recent one.
             if found > recent_from || recent_from <= state.bounds.earliest {
                 return Ok(found);
             }
-        }
+            state.times.clone()
+        };
         let id = self.entry.id();
-        let found = self.shared.readers.read(move |e| e.since(id, time, bounds));
-        let found = found
-            .await
-            .map_err(|why| self.unreadable(bounds.earliest, why))?;
+        let since = move |e: &Engine| e.since(id, time, bounds, &times);
+        let found = self.shared.readers.read(since).await;
+        let found = found.map_err(|why| self.unreadable(bounds.earliest, why))?;
         Ok(found.max(self.bounds().earliest))
     }
 
@@ -99,7 +100,14 @@ impl Readable for DiskTopic {
         let id = self.entry.id();
         let loading = self.shared.readers.read(move |e| e.read(id, offset, next));
         loading
-            .map(move |read| read.map_err(|why| self.unreadable(offset, why)))
+            .map(move |read| {
+                let mut messages = read.map_err(|why| self.unreadable(offset, why))?;
+                let times = self.state().times.clone();
+                for (offset, message) in (offset..).zip(&mut messages) {
+                    message.time = times.at(offset, message.time);
+                }
+                Ok(messages)
+            })
             .boxed()
     }
 }

@@ -13,6 +13,7 @@ use crate::notifier::Notifier;
 use crate::offset::{Bounds, Offset};
 use crate::producers::{Known, Producers};
 use crate::tail::{HasTail, State, Tail};
+use crate::times::Times;
 
 /// One incarnation of one topic. Only the writer changes what it has.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Entry {
             stored_from: 0,
             bytes: 0,
             sequenced: 0,
-            latest_time: UNIX_EPOCH,
+            times: Times::new(UNIX_EPOCH, Vec::new()),
             name: identity.name,
         };
         Self::stored(record, id, producers, notifier)
@@ -73,7 +74,7 @@ impl Entry {
             record.bounds,
             record.bytes,
             Producers::new(producers),
-            record.latest_time,
+            record.times,
         );
         Self {
             id,
@@ -100,7 +101,7 @@ impl Entry {
             stored_from: self.stored_from.load(Ordering::Relaxed),
             bytes: state.bytes,
             sequenced: self.sequenced.load(Ordering::Relaxed),
-            latest_time: state.latest_time,
+            times: state.times.clone(),
             name: self.identity().name.clone(),
         }
     }
@@ -116,7 +117,8 @@ impl Entry {
         let mut state = self.tail.lock();
         let before = state.bytes;
         self.set(&mut state, record);
-        let time = record.latest_time;
+        state.times.unsaved = false;
+        let time = record.times.latest;
         let messages = texts.into_iter().map(|data| Message { time, data });
         state.recent.extend(messages);
         forget_recent(&mut state, record.bounds.earliest);
@@ -125,7 +127,7 @@ impl Entry {
         before
     }
 
-    /// Retention has moved the bounds.
+    /// Retention has moved the bounds, or the clock was looked at.
     pub(super) fn retained(&self, record: &record::Topic) {
         let mut state = self.tail.lock();
         self.set(&mut state, record);
@@ -163,8 +165,8 @@ impl Entry {
         })
     }
 
-    /// The bytes and times of up to `most` messages from `offset` on, as far as they are in memory.
-    /// `None` where the first is not.
+    /// The bytes and stored times of up to `most` messages from `offset` on, as far as they are in
+    /// memory. `None` where the first is not.
     pub(super) fn recent_bytes(
         &self,
         offset: Offset,
@@ -180,7 +182,7 @@ impl Entry {
     fn set(&self, state: &mut State, record: &record::Topic) {
         state.bounds = record.bounds;
         state.bytes = record.bytes;
-        state.latest_time = record.latest_time;
+        state.times.clone_from(&record.times);
         self.stored_from
             .store(record.stored_from, Ordering::Relaxed);
         self.sequenced.store(record.sequenced, Ordering::Relaxed);

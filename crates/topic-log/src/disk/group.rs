@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::channel::oneshot;
 
 use super::entry::{Entry, Forgotten};
 use super::record;
 use crate::append::{Appended, Sequence};
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::limits::StoreLimits;
 use crate::message::Message;
@@ -64,20 +64,23 @@ pub(super) struct Change {
 /// Batches that are written in one step, all or none.
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) now: SystemTime,
+    pub(super) now: Moment,
     pub(super) changes: Vec<Change>,
     /// The index of each topic in `changes`.
     by_topic: HashMap<u64, usize>,
     pub(super) replies: Vec<(Reply, Appended)>,
+    /// Whether there was no room for a batch.
+    pub(super) refused: bool,
 }
 
 impl Group {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Moment) -> Self {
         Self {
-            now: SystemTime::now(),
+            now,
             changes: Vec::new(),
             by_topic: HashMap::new(),
             replies: Vec::new(),
+            refused: false,
         }
     }
 
@@ -86,7 +89,7 @@ impl Group {
         let (now, changes) = (self.now, &mut self.changes);
         let index = *self.by_topic.entry(entry.id()).or_insert_with(|| {
             let mut record = entry.record();
-            record.latest_time = record.latest_time.max(now);
+            record.times.observe(now, record.bounds);
             changes.push(Change {
                 entry: entry.clone(),
                 record,
@@ -110,14 +113,23 @@ impl Group {
         retention: &Retention,
         limits: &StoreLimits,
     ) -> Option<Append> {
+        let now = self.now;
         let change = self.change(&append.entry);
         let producer = append.sequence.as_ref().map(|s| &s.producer);
         if producer.is_some_and(|p| change.producers.iter().any(|(other, _)| other == p)) {
             return Some(append);
         }
         match change.add(&append, kept, retention, limits) {
-            Ok(appended) => self.replies.push((append.reply, appended)),
-            Err(why) => append.refuse(why),
+            Ok(appended) => {
+                if appended.stored > 0 {
+                    change.record.times.receive(now);
+                }
+                self.replies.push((append.reply, appended));
+            }
+            Err(why) => {
+                self.refused |= matches!(why, Error::Limit { .. });
+                append.refuse(why);
+            }
         }
         None
     }

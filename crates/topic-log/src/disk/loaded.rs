@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::engine::Engine;
 use super::entry::{Entry, Forgotten};
@@ -71,6 +72,11 @@ impl Loaded {
     /// The bytes that all topics keep.
     pub(super) fn kept(&self) -> u64 {
         self.topics.values().map(|topic| topic.bytes).sum()
+    }
+
+    /// When the last of all messages was received.
+    pub(super) fn latest_time(&self) -> Option<SystemTime> {
+        self.topics.values().map(|topic| topic.times.latest).max()
     }
 
     /// The number of the next new topic.

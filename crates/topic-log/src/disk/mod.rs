@@ -79,6 +79,7 @@ use self::shared_engine::SharedEngine;
 use self::work::Work;
 use self::writer::Writer;
 use crate::catch_panic::catch_panic;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::StoreLimits;
@@ -136,6 +137,36 @@ impl Disk {
         retention: Retention,
         limits: StoreLimits,
     ) -> Result<Self, OpenError> {
+        Self::open_at(dir, Clock::default(), durability, retention, limits)
+    }
+
+    /// The same as [`open`](Self::open), with a clock that can be moved.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    ///
+    /// # Panics
+    ///
+    /// See [`open`](Self::open).
+    #[cfg(feature = "conformance")]
+    pub fn open_with_clock(
+        dir: &Path,
+        clock: Clock,
+        durability: Durability,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Result<Self, OpenError> {
+        Self::open_at(dir, clock, durability, retention, limits)
+    }
+
+    fn open_at(
+        dir: &Path,
+        clock: Clock,
+        durability: Durability,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::open(dir)?);
         let opened = Engine::open_when_closed(&folder.store()).and_then(|engine| {
             let loaded = Loaded::load(&engine)?;
@@ -143,11 +174,14 @@ impl Disk {
         });
         let (engine, loaded) = opened.map_err(|why| folder.not_opened(why))?;
         log::info!("topics in {}: {loaded}", dir.display());
+        let now = clock.begin(loaded.latest_time());
         let notifier = Arc::new(Notifier::start(SWEEP_EVERY, || {}));
         let mut forgotten = Vec::new();
         let entries = loaded.topics.iter().map(|(id, record)| {
             let name = record.name.clone();
-            let entry = Entry::stored(record.clone(), *id, limits.producers, notifier.clone());
+            let mut record = record.clone();
+            record.times.observe(now, record.bounds);
+            let entry = Entry::stored(record, *id, limits.producers, notifier.clone());
             let entry = Arc::new(entry);
             forgotten.extend(loaded.remember(&entry));
             (name, entry)
@@ -161,6 +195,7 @@ impl Disk {
             work,
             Arc::downgrade(&topics),
             Settings {
+                clock,
                 durability,
                 retention,
                 limits,

@@ -36,7 +36,7 @@ struct Front {
     messages: VecDeque<Size>,
 }
 
-/// The bytes that a message counts for, and when it was received.
+/// The bytes that a message counts for, and the time that it is stored with.
 type Size = (u64, SystemTime);
 
 impl Oldest {
@@ -70,8 +70,8 @@ impl Oldest {
                 }
                 Ok(None) | Err(_) => return,
             };
-            let too_old = |age| now.duration_since(time).is_ok_and(|is| is > age);
-            if !too_many && !retention.age.is_some_and(too_old) {
+            let received = record.times.at(record.bounds.earliest, time);
+            if !too_many && !retention.is_too_old(received, now) {
                 return;
             }
             record.bounds.earliest += 1;
@@ -123,7 +123,7 @@ fn look_up(
     let appended_from = record.bounds.next - fresh.len() as u64;
     if let Some(skip) = earliest.checked_sub(appended_from) {
         let fresh = fresh.iter().skip(skip as usize).take(LOOK_AHEAD);
-        let sizes = fresh.map(|text| (Message::retained_bytes(text), record.latest_time));
+        let sizes = fresh.map(|text| (Message::retained_bytes(text), record.times.latest));
         return Ok(sizes.collect());
     }
     if let Some(recent) = entry.recent_bytes(earliest, LOOK_AHEAD) {

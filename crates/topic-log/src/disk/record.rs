@@ -1,7 +1,7 @@
 //! What is stored of topics and producers besides the messages. Numbers are big-endian and have
 //! eight bytes.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::block::nanos;
 use super::checksum::{self, number, Damaged};
@@ -9,11 +9,14 @@ use crate::name::{Name, ProducerName};
 use crate::offset::{Bounds, Epoch, Offset};
 use crate::places::{Places, Run};
 use crate::producers::Known;
+use crate::times::{Times, Turn};
 
 /// The first byte of the keys of topics.
 pub(super) const TOPIC: u8 = b't';
 /// The first byte of the keys of producers.
 pub(super) const PRODUCER: u8 = b'p';
+/// The first byte of the keys of turns of the clock.
+pub(super) const TURNS: u8 = b'c';
 /// The key of the epoch of new topics.
 pub(super) const EPOCH: &[u8] = b"s/epoch";
 
@@ -32,8 +35,9 @@ pub(super) struct Topic {
     /// The sum of the next sequence numbers of its producers. Shows whether they and the topic were
     /// written together.
     pub(super) sequenced: u64,
-    /// When the last message was received.
-    pub(super) latest_time: SystemTime,
+    /// When its messages were received. The turns of the clock have a record of their own, because few
+    /// topics have any.
+    pub(super) times: Times,
     pub(super) name: Name,
 }
 
@@ -60,7 +64,7 @@ impl Topic {
             self.stored_from,
             self.bytes,
             self.sequenced,
-            nanos(self.latest_time),
+            nanos(self.times.latest),
         ];
         encode(key, &numbers, self.name.as_str())
     }
@@ -76,7 +80,10 @@ impl Topic {
             stored_from: number(&mut rest)?,
             bytes: number(&mut rest)?,
             sequenced: number(&mut rest)?,
-            latest_time: UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
+            times: Times::new(
+                UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
+                Vec::new(),
+            ),
             name: Name::new(text(rest)?).map_err(|_| Damaged)?,
         };
         let id = number(&mut without_prefix(key)?)?;
@@ -89,6 +96,51 @@ impl Topic {
         } else {
             Err(Damaged)
         }
+    }
+}
+
+/// The record of the turns of the clock in a topic. Its key is [`TURNS`] and the number of the topic.
+/// Its value is the checksum, the epoch, and the numbers of each turn in the order of its fields.
+/// Durations are in nanoseconds, and times in nanoseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turns {
+    /// An older version that drops a topic leaves its turns. The epoch tells that they are not those
+    /// of a topic that has the same number later.
+    pub(super) epoch: Epoch,
+    pub(super) turns: Vec<Turn>,
+}
+
+impl Turns {
+    pub(super) fn key(topic: u64) -> [u8; 9] {
+        prefixed(TURNS, topic)
+    }
+
+    pub(super) fn encode(epoch: Epoch, turns: &[Turn], key: &[u8]) -> Vec<u8> {
+        let of = |turn: &Turn| {
+            let durations = [turn.behind, turn.moved].map(|by| nanos(UNIX_EPOCH + by));
+            [turn.from, nanos(turn.time), durations[0], durations[1]]
+        };
+        let numbers: Vec<_> = [epoch.0]
+            .into_iter()
+            .chain(turns.iter().flat_map(of))
+            .collect();
+        encode(key, &numbers, "")
+    }
+
+    pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<(u64, Self), Damaged> {
+        let mut rest = checksum::verify(key, value)?;
+        let epoch = Epoch(number(&mut rest)?);
+        let mut turns = Vec::new();
+        while !rest.is_empty() {
+            turns.push(Turn {
+                from: number(&mut rest)?,
+                time: UNIX_EPOCH + Duration::from_nanos(number(&mut rest)?),
+                behind: Duration::from_nanos(number(&mut rest)?),
+                moved: Duration::from_nanos(number(&mut rest)?),
+            });
+        }
+        let topic = number(&mut without_prefix(key)?)?;
+        Ok((topic, Self { epoch, turns }))
     }
 }
 
@@ -182,13 +234,26 @@ mod tests {
             stored_from: 2,
             bytes: 5,
             sequenced: 6,
-            latest_time: UNIX_EPOCH + Duration::from_nanos(7),
+            times: Times::new(UNIX_EPOCH + Duration::from_nanos(7), Vec::new()),
             name: Name::new("stocks/aaa").unwrap(),
         };
         let key = Topic::key(8);
         let value = topic.encode(&key);
         assert_eq!(Topic::decode(&key, &value), Ok((8, topic)));
         assert_eq!(Topic::decode(&Topic::key(9), &value), Err(Damaged));
+
+        let turn = |from| Turn {
+            from,
+            time: UNIX_EPOCH + Duration::from_nanos(from + 1),
+            behind: Duration::from_nanos(2),
+            moved: Duration::from_nanos(3),
+        };
+        let turns = vec![turn(5), turn(6)];
+        let key = Turns::key(7);
+        let value = Turns::encode(Epoch(4), &turns, &key);
+        let epoch = Epoch(4);
+        assert_eq!(Turns::decode(&key, &value), Ok((7, Turns { epoch, turns })));
+        assert_eq!(Turns::decode(&Turns::key(8), &value), Err(Damaged));
 
         let mut places = Places::default();
         places.add(1, 100);

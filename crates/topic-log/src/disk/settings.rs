@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::limits::StoreLimits;
 use crate::retention::Retention;
 
@@ -17,8 +18,9 @@ pub enum Durability {
 }
 
 /// What the user of a store on disk decides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
+    pub(super) clock: Clock,
     pub(super) durability: Durability,
     pub(super) retention: Retention,
     pub(super) limits: StoreLimits,

@@ -51,6 +51,6 @@ fn summarize(engine: &Engine, id: u64, topic: record::Topic) -> TopicSummary {
         epoch: topic.epoch,
         bounds: topic.bounds,
         bytes: topic.bytes,
-        oldest: oldest.and_then(|messages| messages.front().map(|m| m.time)),
+        oldest: oldest.and_then(|messages| Some(topic.times.at(earliest, messages.front()?.time))),
     }
 }

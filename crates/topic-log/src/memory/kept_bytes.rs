@@ -1,6 +1,6 @@
 //! The bytes that all topics in memory keep together.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::Error;
 
@@ -9,6 +9,8 @@ use crate::error::Error;
 pub(super) struct KeptBytes {
     limit: u64,
     bytes: AtomicU64,
+    /// Whether there was no room for a batch.
+    refused: AtomicBool,
 }
 
 impl KeptBytes {
@@ -16,6 +18,7 @@ impl KeptBytes {
         Self {
             limit,
             bytes: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -28,6 +31,7 @@ impl KeptBytes {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes > self.limit.saturating_add(freed) {
             self.release(bytes);
+            self.refused.store(true, Ordering::Relaxed);
             return Err(Error::Limit {
                 of: "bytes in all topics",
                 limit: self.limit,
@@ -39,5 +43,14 @@ impl KeptBytes {
     /// Counts `bytes` less, which were dropped.
     pub(super) fn release(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was no room for a batch since this was asked last.
+    pub(super) fn take_refused(&self) -> bool {
+        self.refused.swap(false, Ordering::Relaxed)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::MutexGuard;
 
 use super::kept_bytes::KeptBytes;
 use crate::append::{Appended, Sequence};
+use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::identity::{Identity, Start};
 use crate::message::Message;
@@ -21,6 +22,7 @@ use crate::start_at::StartAt;
 use crate::store::{Cursor, Topic};
 use crate::tail::{HasTail, State, Tail};
 use crate::tail_cursor::{Loading, Readable, TailCursor};
+use crate::times::Times;
 
 /// A message that comes this long after the previous one is taken for a single one. At full speed
 /// the next message comes within a few microseconds.
@@ -30,6 +32,7 @@ const QUIET: Duration = Duration::from_micros(50);
 pub(super) struct MemoryTopic {
     tail: Tail,
     retention: Retention,
+    clock: Clock,
     /// What all topics keep.
     kept: Arc<KeptBytes>,
 }
@@ -40,6 +43,7 @@ impl MemoryTopic {
         identity: Identity,
         producers: NonZeroUsize,
         retention: Retention,
+        clock: Clock,
         kept: Arc<KeptBytes>,
         notifier: Arc<Notifier>,
     ) -> Self {
@@ -47,10 +51,12 @@ impl MemoryTopic {
             earliest: 0,
             next: 0,
         };
-        let state = State::new(bounds, 0, Producers::new(producers), UNIX_EPOCH);
+        let times = Times::new(UNIX_EPOCH, Vec::new());
+        let state = State::new(bounds, 0, Producers::new(producers), times);
         Self {
             tail: Tail::new(identity, state, notifier),
             retention,
+            clock,
             kept,
         }
     }
@@ -58,6 +64,22 @@ impl MemoryTopic {
     /// Drops the messages that are too old.
     pub(super) fn expire(&self) {
         drop(self.state());
+    }
+
+    /// The state after a look at the clock, without the messages that are too old.
+    fn aged(&self) -> MutexGuard<'_, State> {
+        let mut state = self.tail.lock();
+        self.look(&mut state);
+        state
+    }
+
+    /// Looks at the clock, and drops the messages that are too old.
+    fn look(&self, state: &mut State) -> Moment {
+        let now = self.clock.now();
+        let bounds = state.bounds;
+        state.times.observe(now, bounds);
+        self.drop_older(state, now);
+        now
     }
 
     fn append_now(
@@ -87,17 +109,17 @@ impl MemoryTopic {
         let duplicates = checked.as_ref().map_or(0, |checked| checked.duplicates);
         // Not more than `count`, which is a length.
         let fresh = &batch[duplicates as usize..];
-        let now = SystemTime::now().max(state.latest_time);
-        self.drop_older(&mut state, now);
+        let now = self.look(&mut state);
         self.reserve(&state, fresh)?;
-        state.latest_time = now;
-        let before = std::mem::replace(&mut state.used, Instant::now());
+        state.times.receive(now);
+        let time = state.times.latest;
+        let before = std::mem::replace(&mut state.used, now.steady);
         let quiet = state.used.duration_since(before) >= QUIET;
         let first = state.bounds.next;
         for data in fresh {
             state.bytes += Message::retained_bytes(data);
             let data = data.clone();
-            state.recent.push_back(Message { time: now, data });
+            state.recent.push_back(Message { time, data });
         }
         let stored = fresh.len() as u64;
         state.bounds.next += stored;
@@ -123,7 +145,7 @@ impl MemoryTopic {
     }
 
     /// Drops what the retention of the topic does not allow.
-    fn retain(&self, state: &mut State, now: SystemTime) {
+    fn retain(&self, state: &mut State, now: Moment) {
         let retention = &self.retention;
         while state.bounds.count() > retention.messages || state.bytes > retention.bytes {
             self.drop_first(state);
@@ -131,12 +153,12 @@ impl MemoryTopic {
         self.drop_older(state, now);
     }
 
-    fn drop_older(&self, state: &mut State, now: SystemTime) {
-        let Some(age) = self.retention.age else {
+    fn drop_older(&self, state: &mut State, now: Moment) {
+        if self.retention.age.is_none() {
             return;
-        };
-        let old = |message: &Message| now.duration_since(message.time).is_ok_and(|is| is > age);
-        while state.recent.front().is_some_and(old) {
+        }
+        let old = |received| self.retention.is_too_old(received, now.time);
+        while state.received(state.bounds.earliest).is_some_and(old) {
             self.drop_first(state);
         }
     }
@@ -151,7 +173,7 @@ impl MemoryTopic {
     }
 
     fn start(&self, start: StartAt) -> Result<Offset, Error> {
-        let state = self.state();
+        let state = self.aged();
         Ok(match self.tail.identity.resolve(start, state.bounds)? {
             Start::At(offset) => offset,
             Start::Since(time) => state.since(time),
@@ -165,11 +187,11 @@ impl HasTail for MemoryTopic {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.tail.lock();
         if self.retention.age.is_some() {
-            self.drop_older(&mut state, SystemTime::now());
+            self.aged()
+        } else {
+            self.tail.lock()
         }
-        state
     }
 }
 

@@ -5,15 +5,17 @@ mod memory_topic;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
 use self::kept_bytes::KeptBytes;
 use self::memory_topic::MemoryTopic;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::limit_watch::LimitWatch;
 use crate::limits::StoreLimits;
 use crate::name::Name;
 use crate::notifier::Notifier;
@@ -26,6 +28,7 @@ use crate::store::{Store, Topic};
 pub struct Memory {
     retention: Retention,
     limits: StoreLimits,
+    clock: Clock,
     notifier: Arc<Notifier>,
     kept: Arc<KeptBytes>,
     topics: Arc<Mutex<Topics>>,
@@ -46,25 +49,47 @@ impl Memory {
     ///
     /// When the operating system refuses to start the thread.
     pub fn new(retention: Retention, limits: StoreLimits) -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        Self::start(Clock::default(), retention, limits)
+    }
+
+    /// The same as [`new`](Self::new), with a clock that can be moved.
+    ///
+    /// # Panics
+    ///
+    /// See [`new`](Self::new).
+    #[cfg(feature = "conformance")]
+    pub fn with_clock(clock: Clock, retention: Retention, limits: StoreLimits) -> Self {
+        Self::start(clock, retention, limits)
+    }
+
+    fn start(clock: Clock, retention: Retention, limits: StoreLimits) -> Self {
+        let now = clock.now().time.duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default();
         let topics = Arc::new(Mutex::new(Topics {
             registry: Registry::new([]),
             epoch: u64::try_from(now.as_nanos()).unwrap_or_default(),
         }));
+        let kept = Arc::new(KeptBytes::new(limits.bytes));
+        let mut watch = LimitWatch::new(limits);
         let all = Arc::downgrade(&topics);
-        let expire = move || {
-            if let (Some(topics), Some(_)) = (all.upgrade(), retention.age) {
-                let topics = topics.lock();
-                topics.registry.all().for_each(|topic| topic.expire());
+        let (counted, watched) = (kept.clone(), clock.clone());
+        let maintain = move || {
+            // The log warns when it has jumped, also while nothing is published.
+            watched.now();
+            if let Some(topics) = all.upgrade() {
+                let registry = &mut topics.lock().registry;
+                if retention.age.is_some() {
+                    registry.all().for_each(|topic| topic.expire());
+                }
+                watch.look(registry, counted.get(), counted.take_refused());
             }
         };
         Self {
             retention,
             limits,
-            notifier: Arc::new(Notifier::start(SWEEP_EVERY, expire)),
-            kept: Arc::new(KeptBytes::new(limits.bytes)),
+            clock,
+            notifier: Arc::new(Notifier::start(SWEEP_EVERY, maintain)),
+            kept,
             topics,
         }
     }
@@ -84,6 +109,7 @@ impl Memory {
             identity,
             self.limits.producers,
             self.retention,
+            self.clock.clone(),
             self.kept.clone(),
             self.notifier.clone(),
         ));

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
-use topic_log::conformance::Harness;
+use topic_log::conformance::{Clock, Harness};
 use topic_log::{Disk, Durability, Retention, Store, StoreLimits};
 
 fn open(
     dir: &TempDir,
+    clock: Clock,
     durability: Durability,
     retention: Retention,
     limits: StoreLimits,
 ) -> Box<dyn Store> {
-    Box::new(Disk::open(dir.path(), durability, retention, limits).expect("a store"))
+    let opened = Disk::open_with_clock(dir.path(), clock, durability, retention, limits);
+    Box::new(opened.expect("a store"))
 }
 
 struct Synced(TempDir);
@@ -27,8 +29,13 @@ impl Harness for Synced {
     const SURVIVES_REOPENING: bool = true;
     const HISTORIES: u32 = 150;
 
-    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
-        open(&self.0, Durability::Synced, retention, limits)
+    fn open_with_clock(
+        &self,
+        clock: Clock,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Box<dyn Store> {
+        open(&self.0, clock, Durability::Synced, retention, limits)
     }
 }
 
@@ -44,9 +51,14 @@ impl Harness for SyncedLater {
     const SURVIVES_REOPENING: bool = true;
     const HISTORIES: u32 = 20;
 
-    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
+    fn open_with_clock(
+        &self,
+        clock: Clock,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Box<dyn Store> {
         let durability = Durability::Within(Duration::from_millis(100));
-        open(&self.0, durability, retention, limits)
+        open(&self.0, clock, durability, retention, limits)
     }
 }
 

@@ -8,3 +8,5 @@ mod disk;
 #[cfg(feature = "disk")]
 mod disk_files;
 mod memory;
+#[cfg(feature = "disk")]
+mod warnings;

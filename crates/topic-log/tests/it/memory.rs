@@ -1,6 +1,6 @@
 //! The store in memory promises what every store does.
 
-use topic_log::conformance::Harness;
+use topic_log::conformance::{Clock, Harness};
 use topic_log::{Memory, Retention, Store, StoreLimits};
 
 #[derive(Default)]
@@ -10,8 +10,13 @@ impl Harness for InMemory {
     const SURVIVES_REOPENING: bool = false;
     const HISTORIES: u32 = 2_000;
 
-    fn open(&self, retention: Retention, limits: StoreLimits) -> Box<dyn Store> {
-        Box::new(Memory::new(retention, limits))
+    fn open_with_clock(
+        &self,
+        clock: Clock,
+        retention: Retention,
+        limits: StoreLimits,
+    ) -> Box<dyn Store> {
+        Box::new(Memory::with_clock(clock, retention, limits))
     }
 }
 

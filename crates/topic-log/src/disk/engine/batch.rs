@@ -53,13 +53,18 @@ impl<'e> Batch<'e> {
         let mut first = record.bounds.next - texts.len() as u64;
         for texts in block::split(texts) {
             let key = BlockKey { topic, first };
-            let block = block::encode(key, record.latest_time, texts);
+            let block = block::encode(key, record.times.latest, texts);
             self.batch.insert(self.tree, key.encode(), block);
             first += texts.len() as u64;
         }
         let key = record::Topic::key(topic);
         let value = record.encode(&key);
         self.batch.insert(self.tree, key, value);
+        if !record.times.turns.is_empty() {
+            let key = record::Turns::key(topic);
+            let value = record::Turns::encode(record.epoch, &record.times.turns, &key);
+            self.batch.insert(self.tree, key, value);
+        }
     }
 
     /// Replaces the record of a producer.
@@ -119,6 +124,9 @@ impl<'e> Batch<'e> {
             stored_from = end;
         }
         record.stored_from = stored_from;
+        if record.times.turns.is_empty() {
+            self.batch.remove(self.tree, record::Turns::key(topic));
+        }
         self.append(topic, record, &[]);
         Ok(due.unwrap_or(stored_from))
     }
@@ -135,6 +143,7 @@ impl<'e> Batch<'e> {
         for key in producers {
             self.batch.remove(self.tree, key);
         }
+        self.batch.remove(self.tree, record::Turns::key(topic));
         self.batch.remove(self.tree, record::Topic::key(topic));
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::disk::checksum::Damaged;
 use crate::disk::failure::Failure;
 use crate::message::Message;
 use crate::offset::{Bounds, Offset};
+use crate::times::Times;
 
 /// A read takes this many bytes, as retention counts them, and what is left of the last block.
 const READ_BYTES: u64 = 64 * 1024;
@@ -84,6 +85,7 @@ pub(super) fn since(
     topic: u64,
     time: SystemTime,
     bounds: Bounds,
+    times: &Times,
 ) -> Result<Offset, Failure> {
     let Bounds { earliest, next } = bounds;
     // Messages before `low` are older, and messages from `high` on are not.
@@ -98,7 +100,7 @@ pub(super) fn since(
             Ok((key.first, block.map_err(|Damaged| damaged("a block"))?))
         })?;
         // All messages of a block have the same time.
-        if block.time < time {
+        if times.at(first, block.time) < time {
             low = first + block.texts.len() as u64;
         } else {
             // The block of `middle` may have been removed since.

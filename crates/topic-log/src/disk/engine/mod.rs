@@ -11,7 +11,7 @@ mod batch;
 mod blocks;
 mod faults;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::path::Path;
 use std::thread;
@@ -31,6 +31,7 @@ use super::{manifest, record};
 use crate::message::Message;
 use crate::name::ProducerName;
 use crate::offset::{Bounds, Offset};
+use crate::times::Times;
 
 /// Memory for what is read again and again.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -148,7 +149,20 @@ impl Engine {
             let (key, value) = entry.into_inner()?;
             record::Topic::decode(&key, &value).map_err(|Damaged| damaged("a topic"))
         });
-        guarded(|| topics.collect())
+        let turns = self.tree.prefix([record::TURNS]).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            record::Turns::decode(&key, &value).map_err(|Damaged| damaged("a turn of the clock"))
+        });
+        guarded(|| {
+            let mut turns = turns.collect::<Result<HashMap<_, _>, Failure>>()?;
+            let topics = topics.map(|topic| {
+                let (id, mut topic) = topic?;
+                let turns = turns.remove(&id).filter(|turns| turns.epoch == topic.epoch);
+                topic.times.turns = turns.map_or_else(Vec::new, |turns| turns.turns);
+                Ok((id, topic))
+            });
+            topics.collect()
+        })
     }
 
     /// The producers of all topics.
@@ -190,8 +204,9 @@ impl Engine {
         topic: u64,
         time: SystemTime,
         bounds: Bounds,
+        times: &Times,
     ) -> Result<Offset, Failure> {
-        blocks::since(&self.tree, topic, time, bounds)
+        blocks::since(&self.tree, topic, time, bounds, times)
     }
 
     /// An empty batch.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::delivery::Delivery;
 use super::open::Open;
+use crate::clock::Clock;
 use crate::disk::entry::Entry;
 use crate::disk::failure::Failure;
 use crate::disk::group::Group;
@@ -20,6 +21,7 @@ pub(super) struct Round<'w> {
     pub(super) open: &'w mut Open,
     pub(super) delivery: &'w mut Delivery,
     pub(super) retention: &'w Retention,
+    pub(super) clock: &'w Clock,
 }
 
 impl Round<'_> {
@@ -47,15 +49,16 @@ impl Round<'_> {
     }
 
     /// Moves the bounds of a topic whose oldest messages are too old; or too many, because the
-    /// retention was lowered.
+    /// retention was lowered. Notes that the clock has gone back.
     fn expire(&mut self, entry: &Arc<Entry>) -> Result<(), Failure> {
-        let mut group = Group::new();
-        let now = group.now;
+        let mut group = Group::new(self.clock.now());
+        let now = group.now.time;
         let record = &mut group.change(entry).record;
         let before = record.bounds;
         let Open { engine, oldest, .. } = &mut *self.open;
         oldest.retain(engine, self.retention, now, entry, record, &[]);
-        if record.bounds == before {
+        if record.bounds == before && !record.times.unsaved {
+            entry.retained(record);
             return Ok(());
         }
         let mut batch = engine.batch();

@@ -33,6 +33,7 @@ use super::repeats;
 use super::settings::{Durability, Settings};
 use super::shared_engine::SharedEngine;
 use super::work::Work;
+use crate::limit_watch::LimitWatch;
 use crate::registry::Registry;
 
 /// A group with this many bytes, as retention counts them, is full.
@@ -52,6 +53,9 @@ pub(super) struct Writer {
     /// Batches for the next group.
     held: Vec<Append>,
     removed: Removed,
+    watch: LimitWatch,
+    /// Whether there was no room for a batch since the last round of maintenance.
+    refused: bool,
     maintained: Instant,
     /// The index of the topic at which the next round of maintenance begins.
     round_from: usize,
@@ -75,6 +79,8 @@ impl Writer {
         forgotten: Vec<Forgotten>,
     ) -> Self {
         Self {
+            watch: LimitWatch::new(settings.limits),
+            refused: false,
             engine: shared,
             work,
             topics,
@@ -147,9 +153,12 @@ impl Writer {
             }
         };
         let Settings {
-            retention, limits, ..
+            clock,
+            retention,
+            limits,
+            ..
         } = &self.settings;
-        let mut group = Group::new();
+        let mut group = Group::new(clock.now());
         let mut kept = open.kept;
         for append in appends {
             if let Err(why) = repeats::compare(&self.engine, &open.engine, &append) {
@@ -159,6 +168,7 @@ impl Writer {
             let held = group.add(append, &mut kept, retention, limits);
             self.held.extend(held);
         }
+        self.refused |= group.refused;
         match open.write(&mut group, &mut self.removed, &self.settings) {
             Ok(()) => self.delivery.deliver(group, open),
             Err(why) => {
@@ -193,13 +203,15 @@ impl Writer {
         };
         // Weak, so that an idle topic is not taken for one that is in use.
         let all: Vec<_> = topics.lock().all().map(Arc::downgrade).collect();
-        drop(topics);
         match &mut self.state {
             State::Open(open) => {
+                let refused = std::mem::take(&mut self.refused);
+                self.watch.look(&mut topics.lock(), open.kept, refused);
                 let mut round = Round {
                     open,
                     delivery: &mut self.delivery,
                     retention: &self.settings.retention,
+                    clock: &self.settings.clock,
                 };
                 let checked = self.engine.check_folder();
                 match checked.and_then(|()| round.run(&all, self.round_from)) {

@@ -76,7 +76,7 @@ impl Open {
                 texts,
                 ..
             } = change;
-            let (retention, now) = (&settings.retention, group.now);
+            let (retention, now) = (&settings.retention, group.now.time);
             self.oldest
                 .retain(&self.engine, retention, now, entry, record, texts);
             batch.append(entry.id(), record, texts);
