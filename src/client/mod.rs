@@ -28,6 +28,7 @@ mod publish;
 mod reach;
 mod retry;
 mod subscribe;
+mod subscribe_error;
 
 pub use address::AddressError;
 pub use calls::Client;
@@ -35,7 +36,8 @@ pub use config::{Balance, Config, ConfigError};
 pub use participant::{JoinOptions, Participant};
 pub use publish::{PublishError, PublishOptions, Publisher};
 pub use retry::Notice;
-pub use subscribe::{LongMessage, Loss, Received, SubscribeError, SubscribeOptions, Subscription};
+pub use subscribe::{Received, SubscribeOptions, Subscription};
+pub use subscribe_error::{LongMessage, Loss, SubscribeError};
 
 pub use crate::protocol::Receipt;
 pub use grpcio_credentials::{ClientTls, FileError, Token, TokenError};

@@ -12,7 +12,8 @@ use topic_log::{Name, StartAt};
 use super::calls::Client;
 use super::publish::{PublishError, PublishOptions, Publisher};
 use super::retry::Notice;
-use super::subscribe::{Received, SubscribeError, SubscribeOptions, Subscription};
+use super::subscribe::{Received, SubscribeOptions, Subscription};
+use super::subscribe_error::SubscribeError;
 use crate::protocol::Position;
 
 /// How a participant of a conversation behaves.
