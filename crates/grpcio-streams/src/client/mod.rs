@@ -10,6 +10,8 @@ mod responses;
 mod run;
 mod send;
 
+use std::time::Instant;
+
 use futures::future::{self, Either};
 use futures::TryStream;
 use grpcio::{CallOption, Client};
@@ -59,8 +61,9 @@ pub fn server_streaming<Req: Message, Resp: Message>(
     options: CallOption,
 ) -> Result<Responses<Resp>, Status> {
     let method = method(path, protobuf(), protobuf());
+    let deadline = deadline(&options);
     let receiver = client.server_streaming(&method, request, options)?;
-    Ok(Responses::new(client, Receiver::Single(receiver)))
+    Ok(Responses::new(client, Receiver::Single(receiver), deadline))
 }
 
 /// Calls a client-streaming method: sends all `requests` and waits for the one response.
@@ -84,12 +87,13 @@ where
     S: TryStream<Ok = Req>,
     S::Error: From<Status>,
 {
+    let deadline = deadline(&options);
     // The call is bidirectional for the binding, because the binding's client-streaming receiver
     // panics when a server ends the call with OK and without a response.
     let (mut sink, receiver) = client
         .duplex_streaming(&method(path, protobuf(), protobuf()), options)
         .map_err(Status::from)?;
-    let mut responses = Responses::new(client, Receiver::Duplex(receiver));
+    let mut responses = Responses::new(client, Receiver::Duplex(receiver), deadline);
     let response = single_response(&mut responses);
     let sending = send(&mut sink, requests);
     futures::pin_mut!(response, sending);
@@ -122,8 +126,15 @@ where
     S::Error: From<Status> + Send,
 {
     let method = method(path, protobuf(), protobuf());
+    let deadline = deadline(&options);
     let (mut sink, receiver) = client.duplex_streaming(&method, options)?;
-    let responses = Responses::new(client, Receiver::Duplex(receiver));
+    let responses = Responses::new(client, Receiver::Duplex(receiver), deadline);
     let sending = async move { send(&mut sink, requests).await };
     Ok(Conversation::new(responses, sending))
+}
+
+/// The end of the timeout of a call that starts now. None if there is no timeout, or one that never
+/// ends.
+fn deadline(options: &CallOption) -> Option<Instant> {
+    Instant::now().checked_add(options.get_timeout()?)
 }

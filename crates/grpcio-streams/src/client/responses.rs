@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{poll_fn, Future};
 use std::pin::{pin, Pin};
 use std::task::{ready, Context, Poll};
+use std::time::Instant;
 
 use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -12,6 +13,9 @@ use grpcio::{
 };
 
 use crate::status::Status;
+
+/// What the C core says of a call that the server has reset with the code CANCEL of HTTP/2.
+const RESET: &str = "Received RST_STREAM with error code 8";
 
 /// The responses of a call, in order. The stream ends when the status is OK, and otherwise fails
 /// with the status and ends.
@@ -26,6 +30,7 @@ pub struct Responses<T> {
     is_terminated: bool,
     /// The binding panics when it is asked again for metadata that it could not get.
     has_no_metadata: bool,
+    deadline: Option<Instant>,
     /// Keeps the connection and the thread that serves it while the call runs.
     _client: Client,
 }
@@ -60,12 +65,14 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Responses<T> {
-    pub(super) fn new(client: &Client, receiver: Receiver<T>) -> Self {
+    /// `deadline` is the end of the call's timeout, counted from before the call was started.
+    pub(super) fn new(client: &Client, receiver: Receiver<T>, deadline: Option<Instant>) -> Self {
         Self {
             receiver: Some(receiver),
             status: None,
             is_terminated: false,
             has_no_metadata: false,
+            deadline,
             _client: client.clone(),
         }
     }
@@ -136,13 +143,29 @@ impl<T> Responses<T> {
                 }
                 // The binding reports a failed call before messages that have arrived already. It
                 // returns these when it is polled again.
-                Some(Err(e)) if self.status.is_none() => self.status = Some(e.into()),
+                Some(Err(e)) if self.status.is_none() => self.status = Some(self.judge(e.into())),
                 Some(Err(_)) | None => {
                     let status = self.status.take().unwrap_or_else(Status::ok);
                     self.end(status);
                 }
             }
         }
+    }
+
+    /// The status of a call that has failed, for which the binding has this status.
+    ///
+    /// Some servers, such as those of grpc-go, reset a call at its deadline. The C core takes that
+    /// for DEADLINE_EXCEEDED only from the next millisecond on, and for CANCELLED before. What
+    /// counts here is when the status is read.
+    fn judge(&self, status: Status) -> Status {
+        let has_passed = |deadline| deadline <= Instant::now();
+        if self.deadline.is_some_and(has_passed)
+            && status.code() == RpcStatusCode::CANCELLED
+            && status.message() == RESET
+        {
+            return Status::deadline_exceeded("the deadline of the call has passed");
+        }
+        status
     }
 
     fn end(&mut self, status: Status) {
