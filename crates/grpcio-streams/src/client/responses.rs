@@ -77,8 +77,9 @@ impl<T> Responses<T> {
         }
     }
 
-    /// Waits for the response metadata, which comes before the first message. It is empty if the
-    /// call ends without any, and once the call has ended.
+    /// Waits for the response metadata. It comes with the first message or before it: a server may
+    /// send it as soon as the call begins. It is empty if the call ends without any, and once the
+    /// call has ended.
     ///
     /// # Errors
     ///
