@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Regenerates everything that is made from proto files: src/generated/ and
-# crates/grpcio-serve/src/generated/ (Rust), and tests/interop/go/new_stream/proto/ (Go, for the
+# Regenerates everything that is made from proto files: src/generated/, crates/grpcio-serve/src/generated/
+# and tests/it/interop/official/generated/ (Rust), and tests/interop/go/new_stream/proto/ (Go, for the
 # interop tests).
 #
 #   scripts/gen.sh           write the files
@@ -51,7 +51,7 @@ protoc_program() {
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mkdir -p "$out/greeter" "$out/standard" "$out/go"
+mkdir -p "$out/greeter" "$out/standard" "$out/official" "$out/go"
 
 protoc=$(protoc_program)
 gen_rs=$(rust_tool protobuf-codegen $PROTOC_GEN_RS protoc-gen-rs)
@@ -109,6 +109,14 @@ done
   modules "$out/standard"
 } >"$out/standard/mod.rs"
 
+# The messages of gRPC's interop tests.
+messages tests/interop/official/proto grpc_testing.proto "$out/official"
+{
+  head "//! [\`grpc_testing\`] holds the messages of gRPC's interop tests. Its proto file is in
+//! \`tests/interop/official/\`."
+  modules "$out/official"
+} >"$out/official/mod.rs"
+
 "$protoc" --proto_path=proto \
   --plugin=protoc-gen-go="$gen_go" --go_out="$out/go" \
   --plugin=protoc-gen-go-grpc="$gen_go_grpc" \
@@ -116,12 +124,13 @@ done
   proto/greeter.proto
 
 # The generated code allows unsafe code, which it does not use and the crates forbid.
-sed -i.orig '/allow(unsafe_code)/d' "$out"/greeter/*.rs "$out"/standard/*.rs
-rm "$out"/greeter/*.orig "$out"/standard/*.orig
+sed -i.orig '/allow(unsafe_code)/d' "$out"/{greeter,standard,official}/*.rs
+rm "$out"/{greeter,standard,official}/*.orig
 
 # The generated folders, and the folders where they are checked in.
-made=("$out/greeter" "$out/standard" "$out/go")
-kept=(src/generated crates/grpcio-serve/src/generated tests/interop/go/new_stream/proto)
+made=("$out/greeter" "$out/standard" "$out/official" "$out/go")
+kept=(src/generated crates/grpcio-serve/src/generated tests/it/interop/official/generated
+  tests/interop/go/new_stream/proto)
 for n in "${!made[@]}"; do
   if [ "${1-}" = --check ]; then
     diff -r -u "${kept[n]}" "${made[n]}" ||

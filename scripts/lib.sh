@@ -141,9 +141,10 @@ rust_tool() { # crate, version, program
   echo "$root/bin/$3"
 }
 
-# Does the same for a program of a Go module. The program is named after the last part of the path.
+# Does the same for a program of a Go module. The program is named after the last part of the path, and
+# the folder after the whole path: several modules have a program `client`.
 go_tool() { # path, version
-  local root="$TOOLS/$(basename "$1")-$2"
+  local root="$TOOLS/${1//\//-}-$2"
   if [ ! -x "$root/$(basename "$1")" ]; then
     echo "installing $1 $2" >&2
     GOBIN="$root" GOFLAGS=-mod=mod go install "$1@$2" >&2

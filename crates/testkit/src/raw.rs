@@ -37,14 +37,18 @@ pub fn method(path: &'static str) -> Method<Vec<u8>, Vec<u8>> {
     }
 }
 
-/// A channel with its own completion queue and connection. It sends messages of any length.
-pub fn channel(address: &str) -> Channel {
+/// Builds a channel with its own completion queue and connection. It sends messages of any length.
+pub fn channel_builder() -> ChannelBuilder {
     let queues = Queues::start("test", 1);
     // Otherwise channels to the same address share a connection.
     ChannelBuilder::new(queues.env())
         .raw_cfg_int(c"grpc.use_local_subchannel_pool".into(), 1)
         .max_send_message_len(-1)
-        .connect(address)
+}
+
+/// Such a channel, in plaintext.
+pub fn channel(address: &str) -> Channel {
+    channel_builder().connect(address)
 }
 
 /// The binding's own client, as generated code uses it, on a [channel] of its own.

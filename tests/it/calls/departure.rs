@@ -2,24 +2,29 @@
 //! complete.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::{stream, StreamExt};
 use greeter_stream::client::{Client, Config};
-use greeter_stream::generated::greeter::StreamReqData;
-use grpcio::RpcStatusCode;
+use greeter_stream::generated::greeter::{StreamReqData, StreamResData};
+use greeter_stream::protocol::GET_STREAM;
+use grpcio::{CallOption, RpcStatusCode};
+use grpcio_streams::client::{server_streaming, Responses};
 use grpcio_streams::{Requests, Status};
+use testkit::http2::{frame, Connection, Frame};
 use testkit::process::Process;
 use testkit::relay::Relay;
 use testkit::served::{outcomes, serve};
 use testkit::wait::{next, soon, PATIENCE};
 use testkit::{helper, raw};
 
-use crate::support::messages::response;
+use crate::support::messages::{request, response};
 use crate::support::program::client as program;
 use crate::support::{client, client_with, server};
 
@@ -191,6 +196,44 @@ fn a_deadline_ends_the_call_on_both_sides() {
         end.contains("DEADLINE_EXCEEDED") || end.contains("CANCELLED"),
         "{end}"
     );
+}
+
+/// A server that resets a call at once with the code CANCEL. The status with which a call with this
+/// timeout ends, read after `wait`.
+fn reset_call(timeout: Duration, wait: Duration) -> Status {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let server = thread::spawn(move || {
+        let mut connection = Connection::accept(&listener).expect("a client");
+        let is_call = |frame: &Frame<'_>| frame.kind == frame::HEADERS;
+        connection.read_until(PATIENCE, is_call).expect("a call");
+        connection.reset(1);
+        let left = connection.read_until(PATIENCE, |_| false);
+        left.expect_err("the client leaves");
+    });
+    let client = raw::client(&address);
+    let options = CallOption::default().timeout(timeout);
+    let call = server_streaming(&client, GET_STREAM, &request("a"), options);
+    let mut call: Responses<StreamResData> = call.expect("starts");
+    thread::sleep(wait);
+    let status = soon("the end", call.next()).expect("a failure");
+    drop((call, client));
+    server.join().expect("no panic");
+    status.expect_err("a failure")
+}
+
+/// The C core takes a reset in the millisecond of the deadline for CANCELLED.
+#[test]
+fn a_call_that_is_reset_and_past_its_deadline_has_exceeded_it() {
+    let timeout = Duration::from_millis(300);
+    let status = reset_call(timeout, timeout);
+    assert_eq!(status.code(), RpcStatusCode::DEADLINE_EXCEEDED, "{status}");
+}
+
+#[test]
+fn a_call_that_is_reset_before_its_deadline_is_cancelled() {
+    let status = reset_call(PATIENCE, Duration::ZERO);
+    assert_eq!(status.code(), RpcStatusCode::CANCELLED, "{status}");
 }
 
 #[test]

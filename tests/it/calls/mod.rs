@@ -7,4 +7,5 @@ mod departure;
 mod failure;
 mod fairness;
 mod malformed;
+mod metadata;
 mod success;

@@ -1,4 +1,6 @@
-//! Our programs together with those of others: the original Go programs, and Envoy.
+//! Our programs and libraries together with those of others: the original Go programs, gRPC's own
+//! interop tests, and Envoy.
 
 mod envoy;
 mod go;
+mod official;

@@ -34,7 +34,7 @@ impl<T: Message, E: From<Status>> Conversation<T, E> {
         }
     }
 
-    /// Waits for the response metadata, which comes before the first message, and sends requests
+    /// Waits for the response metadata, as [`Responses::metadata`] does, and sends requests
     /// meanwhile. The metadata is empty if the call ends without any, and once the call has ended.
     ///
     /// # Errors

@@ -62,9 +62,9 @@ pub fn server_streaming<Req: Message, Resp: Message>(
 ) -> Result<Responses<Resp>, Status> {
     let method = method(path, protobuf(), unparsed());
     let options = options.into();
+    let bounds = options.bounds();
     let receiver = client.server_streaming(&method, request, options.call)?;
-    let receiver = Receiver::Single(receiver);
-    Ok(Responses::new(client, receiver, options.max_message_bytes))
+    Ok(Responses::new(client, Receiver::Single(receiver), bounds))
 }
 
 /// Calls a client-streaming method: sends all `requests` and waits for the one response.
@@ -134,8 +134,8 @@ fn start<Req: Message, Resp: Message>(
     options: Options,
 ) -> Result<(ClientDuplexSender<Req>, Responses<Resp>), Status> {
     let method = method(path, protobuf(), unparsed());
+    let bounds = options.bounds();
     let (sink, receiver) = client.duplex_streaming(&method, options.call)?;
-    let receiver = Receiver::Duplex(receiver);
-    let responses = Responses::new(client, receiver, options.max_message_bytes);
+    let responses = Responses::new(client, Receiver::Duplex(receiver), bounds);
     Ok((sink, responses))
 }

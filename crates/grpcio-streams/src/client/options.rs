@@ -1,6 +1,7 @@
 //! The options of a call.
 
 use std::fmt;
+use std::time::Instant;
 
 use grpcio::CallOption;
 
@@ -10,7 +11,23 @@ pub struct Options {
     pub(super) max_message_bytes: usize,
 }
 
+/// What a call that starts now may receive, and until when.
+pub(super) struct Bounds {
+    /// The length of the longest message.
+    pub(super) message_bytes: usize,
+    /// The end of the timeout. None if there is no timeout, or one that never ends.
+    pub(super) deadline: Option<Instant>,
+}
+
 impl Options {
+    pub(super) fn bounds(&self) -> Bounds {
+        let timeout = self.call.get_timeout();
+        Bounds {
+            message_bytes: self.max_message_bytes,
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        }
+    }
+
     /// Sets the length of the longest message that the server may send, in bytes as encoded. A call
     /// with a longer message ends with RESOURCE_EXHAUSTED and [`Status::too_long`].
     ///

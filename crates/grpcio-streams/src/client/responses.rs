@@ -5,6 +5,7 @@ use std::future::{poll_fn, Future};
 use std::marker::PhantomData;
 use std::pin::{pin, Pin};
 use std::task::{ready, Context, Poll};
+use std::time::Instant;
 
 use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -14,9 +15,13 @@ use grpcio::{
 };
 use protobuf::Message;
 
+use super::options::Bounds;
 use crate::codec::parse;
 use crate::limits::check_length;
 use crate::status::Status;
+
+/// What the C core says of a call that the server has reset with the code CANCEL of HTTP/2.
+const RESET: &str = "Received RST_STREAM with error code 8";
 
 /// The responses of a call, in order. The stream ends when the status is OK, and otherwise fails
 /// with the status and ends.
@@ -25,7 +30,7 @@ use crate::status::Status;
 pub struct Responses<T> {
     /// None once the call has ended.
     receiver: Option<Receiver>,
-    max_message_bytes: usize,
+    bounds: Bounds,
     /// How many messages have been received.
     received: u64,
     /// How the call ended. While there is a receiver, messages may still have to be read.
@@ -69,10 +74,10 @@ impl Receiver {
 }
 
 impl<T: Message> Responses<T> {
-    pub(super) fn new(client: &Client, receiver: Receiver, max_message_bytes: usize) -> Self {
+    pub(super) fn new(client: &Client, receiver: Receiver, bounds: Bounds) -> Self {
         Self {
             receiver: Some(receiver),
-            max_message_bytes,
+            bounds,
             received: 0,
             status: None,
             is_terminated: false,
@@ -82,8 +87,9 @@ impl<T: Message> Responses<T> {
         }
     }
 
-    /// Waits for the response metadata, which comes before the first message. It is empty if the
-    /// call ends without any, and once the call has ended.
+    /// Waits for the response metadata. It comes with the first message or before it: a server may
+    /// send it as soon as the call begins. It is empty if the call ends without any, and once the
+    /// call has ended.
     ///
     /// # Errors
     ///
@@ -146,7 +152,7 @@ impl<T: Message> Responses<T> {
                 },
                 // The binding reports a failed call before messages that have arrived already. It
                 // returns these when it is polled again.
-                Some(Err(e)) if self.status.is_none() => self.status = Some(e.into()),
+                Some(Err(e)) if self.status.is_none() => self.status = Some(self.judge(e.into())),
                 Some(Err(_)) | None => {
                     let status = self.status.take().unwrap_or_else(Status::ok);
                     self.end(status);
@@ -159,8 +165,24 @@ impl<T: Message> Responses<T> {
     fn parse(&mut self, message: MessageReader) -> Result<T, Status> {
         self.received += 1;
         let (number, bytes) = (self.received, message.len());
-        check_length("client", number, bytes, self.max_message_bytes)?;
+        check_length("client", number, bytes, self.bounds.message_bytes)?;
         parse(message).map_err(|e| Status::internal(format!("a response cannot be parsed: {e}")))
+    }
+
+    /// The status of a call that has failed, for which the binding has this status.
+    ///
+    /// Some servers, such as those of grpc-go, reset a call at its deadline. The C core takes that
+    /// for DEADLINE_EXCEEDED only from the next millisecond on, and for CANCELLED before. What
+    /// counts here is when the status is read.
+    fn judge(&self, status: Status) -> Status {
+        let has_passed = |deadline| deadline <= Instant::now();
+        if self.bounds.deadline.is_some_and(has_passed)
+            && status.code() == RpcStatusCode::CANCELLED
+            && status.message() == RESET
+        {
+            return Status::deadline_exceeded("the deadline of the call has passed");
+        }
+        status
     }
 
     fn end(&mut self, status: Status) {

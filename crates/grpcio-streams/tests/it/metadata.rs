@@ -18,13 +18,13 @@ fn serve_count() -> Served {
         service.duplex(COUNT, |call, requests: Requests<StringValue>| {
             let first_three = requests.take(3).try_collect::<Vec<_>>();
             stream::once(async move {
+                let mut metadata = MetadataBuilder::new();
+                metadata.add_str("count", "3").map_err(Status::from)?;
+                call.respond_with(metadata.build());
                 let requests = first_three.await?;
                 if requests.len() < 3 {
                     return Err(Status::failed_precondition("three requests are needed"));
                 }
-                let mut metadata = MetadataBuilder::new();
-                metadata.add_str("count", "3").map_err(Status::from)?;
-                call.respond_with(metadata.build());
                 Ok(text("three"))
             })
         })

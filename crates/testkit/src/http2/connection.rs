@@ -1,7 +1,7 @@
 //! A connection of a client.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -85,7 +85,24 @@ impl Connection {
     ///
     /// When nothing listens there.
     pub fn silent(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(address)?;
+        Self::on(TcpStream::connect(address)?)
+    }
+
+    /// Waits for a client, reads its preface and writes the settings of a server, which are the
+    /// defaults. The rest of this type works the same on the side of a server.
+    ///
+    /// # Errors
+    ///
+    /// When the client ends the connection before.
+    pub fn accept(listener: &TcpListener) -> io::Result<Self> {
+        let mut connection = Self::on(listener.accept()?.0)?;
+        connection.write(frame::SETTINGS, 0, 0, &[]);
+        connection.need(PREFACE.len())?;
+        connection.done += PREFACE.len();
+        Ok(connection)
+    }
+
+    fn on(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
