@@ -25,6 +25,7 @@ mod calls;
 mod config;
 mod participant;
 mod publish;
+mod publishers;
 mod retry;
 mod subscribe;
 
@@ -33,6 +34,7 @@ pub use calls::Client;
 pub use config::{Balance, Config, ConfigError};
 pub use participant::{JoinOptions, Participant};
 pub use publish::{PublishError, PublishOptions, Publisher};
+pub use publishers::Publishers;
 pub use retry::Notice;
 pub use subscribe::{Loss, Received, SubscribeError, SubscribeOptions, Subscription};
 

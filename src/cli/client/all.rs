@@ -5,7 +5,8 @@ use futures::{future, Stream, StreamExt, TryStreamExt};
 
 use super::console::Console;
 use super::failure::Failure;
-use super::input::{Input, InputError};
+use super::form::Form;
+use super::input::{Input, InputError, Reading, MAX_LINE_BYTES};
 use super::output::Output;
 use super::prompt::Prompt;
 use super::queue::SILENT_WAIT;
@@ -25,6 +26,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", requires = "topic")]
     name: Option<String>,
 
+    /// Let \\, \n and \r stand for a backslash, a line feed and a carriage return, in what is read
+    /// from a file or a pipe and in what is printed
+    #[arg(long, conflicts_with = "json")]
+    escape: bool,
+
     /// Print each message as a JSON object
     #[arg(long)]
     json: bool,
@@ -34,8 +40,11 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     match args.topic.topic.clone() {
         Some(topic) => converse(client, topic, args).await,
         None => {
-            let lines = Input::stdin().lines().map_err(Failure::from);
-            Output::new(args.json).print(client.all(lines)?).await
+            let lines = Input::stdin()
+                .messages(reading(&args))
+                .map_err(Failure::from);
+            let output = Output::new(form(&args)).warning_on(&Console::plain());
+            output.print(client.all(lines)?).await
         }
     }
 }
@@ -55,7 +64,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
     match Prompt::open(text)? {
         Some(prompt) => {
             let (typed, lines) = unbounded();
-            let output = Output::above(prompt.above(), args.json);
+            let output = Output::above(prompt.above(), form(&args));
             let console = Console::above(prompt.above());
             let talking = talk(
                 client,
@@ -69,10 +78,25 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
             prompt.during(talking, typed).await
         }
         None => {
-            let lines = Input::stdin().with_room(prefix(&args).len()).lines();
-            let (output, console) = (Output::new(args.json), Console::plain());
+            let lines = Input::stdin().messages(reading(&args));
+            let console = Console::plain();
+            let output = Output::new(form(&args)).warning_on(&console);
             talk(client, topic, args, StartAt::Latest, lines, output, console).await
         }
+    }
+}
+
+/// The form of what is printed.
+fn form(args: &Args) -> Form {
+    Form::of(args.escape, args.json)
+}
+
+/// How lines of a file or a pipe are read. They are never JSON.
+fn reading(args: &Args) -> Reading {
+    Reading {
+        form: Form::of(args.escape, false),
+        lossy: false,
+        limit: MAX_LINE_BYTES.saturating_sub(prefix(args).len() as u64),
     }
 }
 

@@ -5,6 +5,8 @@ mod bench;
 mod console;
 mod demo;
 mod failure;
+mod field;
+mod form;
 mod get;
 mod hints;
 mod input;
@@ -14,6 +16,8 @@ mod put;
 mod queue;
 mod resume;
 mod security;
+mod tally;
+mod topic_field;
 
 use std::io;
 use std::time::Duration;
@@ -29,7 +33,9 @@ use crate::cli::time::time;
 use crate::client::{address, AddressError, Balance, Config};
 
 pub use failure::Failure;
-pub use input::InputError;
+pub use field::FieldError;
+pub use form::FormError;
+pub use input::{InputError, LineError};
 
 /// Calls the Greeter service: live streams over gRPC.
 ///

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::Console;
 use super::failure::Failure;
-use super::input::Input;
+use super::form::Form;
+use super::input::{Input, Reading, MAX_LINE_BYTES};
 use super::output::Output;
 use super::resume;
+use super::tally::{sendable, Replaced, Skipped};
+use super::topic_field::TopicField;
 use crate::client::{Client, PublishOptions};
 use crate::protocol::Receipt;
 use topic_log::{Name, ProducerName};
@@ -23,17 +26,38 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 
     /// Publish to this topic
-    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
+    #[arg(long, value_name = "TOPIC", value_parser = resume::topic, group = "destination")]
     topic: Option<Name>,
+
+    #[command(flatten)]
+    field: TopicField,
 
     /// Publish as this producer, whose messages are numbered from 0. A number that the topic
     /// already has from this producer is not stored again [default: a new name]
-    #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
+    #[arg(long, value_name = "NAME", requires = "destination", value_parser = resume::producer)]
     producer: Option<ProducerName>,
 
     /// Fail when the server becomes unavailable, instead of trying again
-    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "destination")]
     resume: bool,
+
+    /// Take \\, \n and \r for a backslash, a line feed and a carriage return, as `get --escape`
+    /// writes them
+    #[arg(long, conflicts_with = "json")]
+    escape: bool,
+
+    /// Take each line for a JSON object, as `get --json` writes it, and send its `data`
+    #[arg(long)]
+    json: bool,
+
+    /// Replace what is not UTF-8 by U+FFFD, and say in how many places
+    #[arg(long, conflicts_with = "skip_invalid")]
+    lossy: bool,
+
+    /// Leave out lines that cannot be sent, and say which: they are not UTF-8, are too long, do not
+    /// have the form that --escape or --json expects, or do not name a topic
+    #[arg(long)]
+    skip_invalid: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
@@ -47,35 +71,66 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     } else {
         progress(input.bytes)
     };
+    let console = Console::beside(&bar);
+    let name = input.name().to_owned();
+    let reading = Reading {
+        form: Form::of(args.escape, args.json),
+        lossy: args.lossy,
+        limit: MAX_LINE_BYTES,
+    };
+    let (mut replaced, mut skipped) = (Replaced::default(), Skipped::default());
     let mut count = 0_u64;
-    let lines = input.lines().inspect_ok(|line| {
+    let lines = input.lines(reading).inspect_ok(|line| {
         count += 1;
-        bar.inc(line.len() as u64 + 1);
+        bar.inc(line.bytes);
         if count.is_multiple_of(1024) {
             bar.set_message(format!("{count} messages"));
         }
+        replaced.count(line);
     });
-    let lines = lines.map_err(Failure::from);
-    let answer = match args.topic {
-        None => client.put(lines).await.map(Some),
-        Some(topic) => {
-            let console = Console::beside(&bar);
-            let options = PublishOptions {
-                producer: args.producer,
-                resume: args.resume,
-                notice: console.notice(),
-            };
+    let skip = args.skip_invalid.then_some(&mut skipped);
+    let options = PublishOptions {
+        producer: args.producer,
+        resume: args.resume,
+        notice: console.notice(),
+    };
+    let answers = match (args.topic, args.field.addressing()) {
+        (Some(topic), _) => {
+            let messages = sendable(lines.map_ok(|line| line.message), skip);
             let mut publisher = client.publish(topic, options);
-            let published = resume::publish(&mut publisher, lines, &console).await;
-            published.map(|()| publisher.receipt().map(Receipt::encode))
+            let published = resume::publish(&mut publisher, messages, &console).await;
+            // A closed publisher has a receipt.
+            published.map(|()| {
+                publisher
+                    .receipt()
+                    .into_iter()
+                    .map(Receipt::encode)
+                    .collect()
+            })
+        }
+        (None, Some(addressing)) => {
+            let messages = lines.map(|line| addressing.address(&name, line?));
+            let messages = sendable(messages, skip);
+            let mut publishers = client.publish_to_many(options);
+            let published = resume::publish(&mut publishers, messages, &console).await;
+            published.map(|()| publishers.receipts().map(Receipt::encode).collect())
+        }
+        (None, None) => {
+            let messages = sendable(lines.map_ok(|line| line.message), skip);
+            client.put(messages).await.map(|answer| vec![answer])
         }
     };
     bar.set_message(format!("{count} messages"));
-    match answer {
-        Ok(answer) => {
+    replaced.report(&name, &console);
+    skipped.report(&name, &console);
+    match answers {
+        Ok(answers) => {
             bar.finish_and_clear();
-            // A closed publisher has a receipt.
-            answer.map_or(Ok(()), |answer| Ok(Output::new(false).message(&answer)?))
+            let mut output = Output::new(Form::Plain);
+            for answer in answers {
+                output.message(&answer)?;
+            }
+            Ok(())
         }
         Err(failure) => {
             bar.abandon();

@@ -4,4 +4,6 @@
 mod bench;
 mod chat;
 mod command_line;
+mod forms;
 mod servers;
+mod topic_field;
