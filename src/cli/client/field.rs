@@ -9,7 +9,7 @@ use topic_log::NameError;
 #[non_exhaustive]
 pub enum FieldError {
     /// It has fewer fields.
-    #[error("has {has} of the fields that {separator:?} separates, and --topic-field is {number}")]
+    #[error("has no field {number}, only {has} that {separator:?} separates")]
     Missing {
         /// How many fields it has.
         has: usize,

@@ -1,15 +1,14 @@
 //! Messages that go to a file and come back, and files that are not as they should be.
 
-use futures::{SinkExt, StreamExt};
-use greeter_stream::client::{PublishOptions, SubscribeOptions};
+use futures::SinkExt;
+use greeter_stream::client::PublishOptions;
 use testkit::folder::Folder;
 use testkit::process::{command, run, text};
 use testkit::server::Server;
 use testkit::wait::soon;
-use topic_log::StartAt;
 
 use crate::support::program::{client as program, CLIENT};
-use crate::support::{client, server, topic};
+use crate::support::{client, kept, server, topic};
 
 /// The longest text of a message, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024 - 5;
@@ -52,18 +51,6 @@ fn publish(server: &Server, name: &str, messages: &[String]) {
     soon("acknowledged", publisher.close()).expect("stored");
 }
 
-fn kept(server: &Server, name: &str) -> Vec<String> {
-    let options = SubscribeOptions {
-        start: StartAt::Earliest,
-        follow: false,
-        ..SubscribeOptions::default()
-    };
-    let messages = client(&server.address).subscribe(topic(name), options);
-    let messages: Vec<_> = soon("messages", messages.collect());
-    let messages = messages.into_iter();
-    messages.map(|m| m.expect("not lost").data).collect()
-}
-
 /// What the client writes to a file when it gets a whole topic with these flags, and what it says.
 fn export(server: &Server, name: &str, flags: &[&str]) -> (Vec<u8>, String) {
     let get = ["get", "--topic", name, "--from", "earliest", "--no-follow"];
@@ -92,7 +79,7 @@ fn every_message_comes_back_from_a_file() {
         let copy = form.trim_start_matches('-');
         let (code, said) = import(&server, &["--topic", copy, form], &file);
         assert_eq!((code, said.as_str()), (Some(0), ""));
-        assert!(kept(&server, copy) == messages, "{form}");
+        assert!(kept(&server.address, copy) == messages, "{form}");
     }
     // What a conversation prints is read, too.
     let all = ["all", "--topic", "t", "--from", "earliest", "--json"];
@@ -101,7 +88,7 @@ fn every_message_comes_back_from_a_file() {
         import(&server, &["--topic", "all", "--json"], &said).0,
         Some(0)
     );
-    assert!(kept(&server, "all") == messages);
+    assert!(kept(&server.address, "all") == messages);
 }
 
 #[test]
@@ -118,7 +105,10 @@ fn an_escaped_conversation_has_messages_of_several_lines() {
         "{}",
         text(&output.stderr)
     );
-    assert_eq!(kept(&server, "room"), ["ann: two\nlines \\n", "ann: end"]);
+    assert_eq!(
+        kept(&server.address, "room"),
+        ["ann: two\nlines \\n", "ann: end"]
+    );
 }
 
 #[test]
@@ -192,8 +182,8 @@ fn a_line_without_the_form_of_a_message_is_named() {
         assert_eq!(code, Some(0), "{said}");
         assert!(said.starts_with(&format!("{told}{why}")), "{said}");
     }
-    assert_eq!(kept(&server, "t").len(), 5);
-    assert_eq!(kept(&server, "skipped").len(), 10);
+    assert_eq!(kept(&server.address, "t").len(), 5);
+    assert_eq!(kept(&server.address, "skipped").len(), 10);
 }
 
 #[test]
@@ -215,7 +205,7 @@ fn lines_that_cannot_be_sent_are_left_out_and_counted() {
         );
         assert_eq!(said, told);
     }
-    assert_eq!(kept(&server, "t"), ["one", "", "last"]);
+    assert_eq!(kept(&server.address, "t"), ["one", "", "last"]);
 
     let many = b"\xff\n".repeat(25);
     let (code, said) = import(&server, &["--topic", "t", "--skip-invalid"], &many);
@@ -237,7 +227,7 @@ fn what_is_not_utf_8_is_replaced_and_counted() {
                 standard input: 1, 3\n";
     assert_eq!(said, told);
     assert_eq!(
-        kept(&server, "t"),
+        kept(&server.address, "t"),
         ["a\u{fffd}\u{fffd}b", "fine ß", "\u{fffd}"]
     );
     assert_eq!(import(&server, &flags, b"fine\n"), (Some(0), String::new()));
