@@ -57,9 +57,9 @@ pub enum PublishError {
     Ended(#[from] Status),
     /// The topic has a new epoch, and messages that it had acknowledged are lost.
     #[error(
-        "the topic has a new epoch: {} messages that it had acknowledged in epoch {} are lost{}; \
-         going on in epoch {now}",
-        before.accepted, before.epoch, offsets(before)
+        "topic {}: {} messages that it had acknowledged in epoch {} are lost{}: the topic has a new \
+         epoch; going on in epoch {now}",
+        before.topic, before.accepted, before.epoch, offsets(before)
     )]
     Lost {
         /// The messages that were acknowledged in the topic's former epoch.

@@ -5,11 +5,13 @@ use futures::{future, Stream, StreamExt, TryStreamExt};
 
 use super::console::Console;
 use super::failure::Failure;
-use super::input::{Input, InputError};
+use super::form::Form;
+use super::input::{Input, InputError, Reading};
 use super::output::Output;
 use super::prompt::Prompt;
 use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
+use crate::protocol::message::longest_text;
 use topic_log::{Name, StartAt};
 
 /// How many earlier messages are shown first at a prompt.
@@ -24,6 +26,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", requires = "topic")]
     name: Option<String>,
 
+    /// Let \\, \n and \r stand for a backslash, a line feed and a carriage return, in what is read
+    /// from a file or a pipe and in what is printed
+    #[arg(long, conflicts_with = "json")]
+    escape: bool,
+
     /// Print each message as a JSON object
     #[arg(long)]
     json: bool,
@@ -33,9 +40,10 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     match args.topic.topic.clone() {
         Some(topic) => converse(client, topic, args).await,
         None => {
-            let input = Input::stdin(client.config().message_bytes);
-            let lines = input.lines().map_err(Failure::from);
-            Output::new(args.json).print(client.all(lines)?).await
+            let reading = reading(&client, &args);
+            let lines = Input::stdin().messages(reading).map_err(Failure::from);
+            let output = Output::new(form(&args)).warning_on(&Console::plain());
+            output.print(client.all(lines)?).await
         }
     }
 }
@@ -50,7 +58,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
     match Prompt::open(text)? {
         Some(prompt) => {
             let (typed, lines) = unbounded();
-            let output = Output::above(prompt.above(), args.json);
+            let output = Output::above(prompt.above(), form(&args));
             let console = Console::above(prompt.above());
             let talking = talk(
                 client,
@@ -64,11 +72,26 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
             prompt.during(talking, typed).await
         }
         None => {
-            let input = Input::stdin(client.config().message_bytes);
-            let lines = input.with_room(prefix(&args).len()).lines();
-            let (output, console) = (Output::new(args.json), Console::plain());
+            let lines = Input::stdin().messages(reading(&client, &args));
+            let console = Console::plain();
+            let output = Output::new(form(&args)).warning_on(&console);
             talk(client, topic, args, StartAt::Latest, lines, output, console).await
         }
+    }
+}
+
+/// The form of what is printed.
+fn form(args: &Args) -> Form {
+    Form::of(args.escape, args.json)
+}
+
+/// How lines of a file or a pipe are read. They are never JSON.
+fn reading(client: &Client, args: &Args) -> Reading {
+    let longest = longest_text(client.config().message_bytes);
+    Reading {
+        form: Form::of(args.escape, false),
+        lossy: false,
+        limit: longest.saturating_sub(prefix(args).len()) as u64,
     }
 }
 

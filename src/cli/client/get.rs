@@ -5,6 +5,7 @@ use futures::StreamExt;
 
 use super::console::Console;
 use super::failure::Failure;
+use super::form::Form;
 use super::output::Output;
 use super::resume::{self, Follow};
 use crate::client::{Client, SubscribeOptions};
@@ -27,15 +28,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     count: Option<usize>,
 
-    /// Print each message as a JSON object
+    /// Write \\, \n and \r for a backslash, a line feed and a carriage return, so that each message
+    /// is one line, which `put --escape` reads
+    #[arg(long, conflicts_with = "json")]
+    escape: bool,
+
+    /// Print each message as a JSON object, which `put --json` reads
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
-    let output = Output::new(args.json);
-    let count = args.count.unwrap_or(usize::MAX);
     let console = Console::plain();
+    let output = Output::new(Form::of(args.escape, args.json)).warning_on(&console);
+    let count = args.count.unwrap_or(usize::MAX);
     match args.topic.topic {
         None => {
             let messages = client.get(args.data.unwrap_or_default())?;

@@ -6,6 +6,8 @@ mod connection;
 mod console;
 mod demo;
 mod failure;
+mod field;
+mod form;
 mod get;
 mod hints;
 mod input;
@@ -15,6 +17,8 @@ mod put;
 mod queue;
 mod resume;
 mod security;
+mod tally;
+mod topic_field;
 
 use std::io;
 
@@ -28,7 +32,9 @@ use self::security::Security;
 use super::text::print_completions;
 
 pub use failure::Failure;
-pub use input::InputError;
+pub use field::FieldError;
+pub use form::FormError;
+pub use input::{InputError, LineError};
 
 /// Calls the Greeter service: live streams over gRPC.
 ///

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use grpcio_streams::Status;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::Console;
 use super::failure::Failure;
-use super::input::Input;
+use super::form::Form;
+use super::input::{Input, Reading};
 use super::output::Output;
 use super::resume;
+use super::tally::{sendable, Replaced, Skipped};
+use super::topic_field::TopicField;
 use crate::client::{Client, PublishOptions};
+use crate::protocol::message::longest_text;
 use crate::protocol::{Reason, Receipt};
 use topic_log::{Name, ProducerName};
 
@@ -24,12 +28,15 @@ pub(super) struct Args {
     file: Option<PathBuf>,
 
     /// Publish to this topic
-    #[arg(long, value_name = "TOPIC", value_parser = resume::topic)]
+    #[arg(long, value_name = "TOPIC", value_parser = resume::topic, group = "destination")]
     topic: Option<Name>,
+
+    #[command(flatten)]
+    field: TopicField,
 
     /// Publish as this producer. Its messages are numbered, and the numbers go on where those of
     /// its last run end [default: a new name]
-    #[arg(long, value_name = "NAME", requires = "topic", value_parser = resume::producer)]
+    #[arg(long, value_name = "NAME", requires = "destination", value_parser = resume::producer)]
     producer: Option<ProducerName>,
 
     /// Number the messages of the producer from 0. A message that the topic already has under its
@@ -38,15 +45,32 @@ pub(super) struct Args {
     from_start: bool,
 
     /// Fail when the server cannot be reached or the connection is lost, instead of trying again
-    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "topic")]
+    #[arg(long = "no-resume", action = ArgAction::SetFalse, requires = "destination")]
     resume: bool,
+
+    /// Take \\, \n and \r for a backslash, a line feed and a carriage return, as `get --escape`
+    /// writes them
+    #[arg(long, conflicts_with = "json")]
+    escape: bool,
+
+    /// Take each line for a JSON object, as `get --json` writes it, and send its `data`
+    #[arg(long)]
+    json: bool,
+
+    /// Replace what is not UTF-8 by U+FFFD, and say in how many places
+    #[arg(long, conflicts_with = "skip_invalid")]
+    lossy: bool,
+
+    /// Leave out lines that cannot be sent, and say which: they are not UTF-8, are too long, do not
+    /// have the form that --escape or --json expects, or do not name a topic
+    #[arg(long)]
+    skip_invalid: bool,
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
-    let message_bytes = client.config().message_bytes;
     let input = match &args.file {
-        Some(path) if path.as_os_str() != "-" => Input::open(path, message_bytes)?,
-        _ => Input::stdin(message_bytes),
+        Some(path) if path.as_os_str() != "-" => Input::open(path)?,
+        _ => Input::stdin(),
     };
     let bar = if input.is_typed() {
         // A progress bar would disturb the lines that the user types.
@@ -54,51 +78,70 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
     } else {
         progress(input.bytes)
     };
+    let console = Console::beside(&bar);
+    let name = input.name().to_owned();
+    let reading = Reading {
+        form: Form::of(args.escape, args.json),
+        lossy: args.lossy,
+        limit: longest_text(client.config().message_bytes) as u64,
+    };
+    let (mut replaced, mut skipped) = (Replaced::default(), Skipped::default());
     let mut count = 0_u64;
-    let lines = input.lines().inspect_ok(|line| {
+    let lines = input.lines(reading).inspect_ok(|line| {
         count += 1;
-        bar.inc(line.len() as u64 + 1);
+        bar.inc(line.bytes);
         if count.is_multiple_of(1024) {
             bar.set_message(format!("{count} messages"));
         }
+        replaced.count(line);
     });
-    let lines = lines.map_err(Failure::from);
-    let answer = match args.topic {
-        None => client.put(lines).await.map(Some),
-        Some(topic) => {
-            let console = Console::beside(&bar);
-            let options = PublishOptions {
-                producer: args.producer,
-                from_start: args.from_start,
-                resume: args.resume,
-                notice: console.notice(client.config()),
-            };
+    let skip = args.skip_invalid.then_some(&mut skipped);
+    let from_start = args.from_start;
+    let options = PublishOptions {
+        producer: args.producer,
+        from_start,
+        resume: args.resume,
+        notice: console.notice(client.config()),
+    };
+    let answers = match (args.topic, args.field.addressing()) {
+        (Some(topic), _) => {
+            let messages = sendable(lines.map_ok(|line| line.message), skip);
             let mut publisher = client.publish(topic, options);
-            let published = resume::publish(&mut publisher, lines, &console).await;
-            let published = if args.from_start {
-                published.map_err(numbered_from_start)
-            } else {
-                published
-            };
-            published.map(|()| {
-                let receipt = publisher.receipt();
-                receipt
-                    .iter()
-                    .for_each(|receipt| warn_of_retention(receipt, &console));
-                receipt.map(Receipt::encode)
-            })
+            let published = resume::publish(&mut publisher, messages, &console).await;
+            // A closed publisher has a receipt.
+            published.map(|()| told(publisher.receipt().into_iter(), &console))
+        }
+        (None, Some(addressing)) => {
+            let messages = lines.map(|line| addressing.address(&name, line?));
+            let messages = sendable(messages, skip);
+            let mut publishers = client.publish_to_many(options);
+            let published = resume::publish(&mut publishers, messages, &console).await;
+            published.map(|()| told(publishers.receipts(), &console))
+        }
+        (None, None) => {
+            let messages = sendable(lines.map_ok(|line| line.message), skip);
+            client.put(messages).await.map(|answer| vec![answer])
         }
     };
     bar.set_message(format!("{count} messages"));
-    match answer {
-        Ok(answer) => {
+    replaced.report(&name, &console);
+    skipped.report(&name, &console);
+    match answers {
+        Ok(answers) => {
             bar.finish_and_clear();
-            // A closed publisher has a receipt.
-            answer.map_or(Ok(()), |answer| Ok(Output::new(false).message(&answer)?))
+            let mut output = Output::new(Form::Plain);
+            for answer in answers {
+                output.message(&answer)?;
+            }
+            Ok(())
         }
         Err(failure) => {
             bar.abandon();
-            Err(failure)
+            Err(if from_start {
+                numbered_from_start(failure)
+            } else {
+                failure
+            })
         }
     }
 }
@@ -119,6 +162,12 @@ fn numbered_from_start(failure: Failure) -> Failure {
 
 fn is_reused(status: &Status) -> bool {
     matches!(Reason::decode(status), Some(Reason::SequenceReused { .. }))
+}
+
+/// The receipts as they are printed. Says where retention has dropped what was just published.
+fn told<'r>(receipts: impl Iterator<Item = &'r Receipt>, console: &Console) -> Vec<String> {
+    let receipts = receipts.inspect(|receipt| warn_of_retention(receipt, console));
+    receipts.map(Receipt::encode).collect()
 }
 
 /// Says that the server no longer has all that it has just acknowledged.

@@ -32,8 +32,12 @@ pub(super) struct Follow {
     pub(super) resume: bool,
 }
 
-pub(super) fn topic(text: &str) -> Result<Name, NameError> {
-    Name::new(text)
+/// The name of a topic. The error names what stands for a text that is no name.
+pub(super) fn topic(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|why| match Name::escaped(text) {
+        Ok(escaped) => format!("{why}; `put --topic-field` writes this text as {escaped}"),
+        Err(_) => why.to_string(),
+    })
 }
 
 pub(super) fn producer(text: &str) -> Result<ProducerName, NameError> {
@@ -44,10 +48,10 @@ fn start(text: &str) -> Result<StartAt, StartAtError> {
     text.parse()
 }
 
-/// Publishes each line. A loss is reported at once, and returned as the error at the end.
-pub(super) async fn publish(
-    publisher: &mut (impl Sink<String, Error = PublishError> + Unpin),
-    lines: impl Stream<Item = Result<String, Failure>>,
+/// Publishes each message. A loss is reported at once, and returned as the error at the end.
+pub(super) async fn publish<M>(
+    publisher: &mut (impl Sink<M, Error = PublishError> + Unpin),
+    messages: impl Stream<Item = Result<M, Failure>>,
     console: &Console,
 ) -> Result<(), Failure> {
     let mut lost = None;
@@ -61,23 +65,23 @@ pub(super) async fn publish(
         }
         Ok(()) => Ok(true),
     };
-    futures::pin_mut!(lines);
+    futures::pin_mut!(messages);
     loop {
-        let line = match lines.next().now_or_never() {
-            Some(line) => line,
-            // No further line is ready, so the gathered lines are sent.
+        let message = match messages.next().now_or_never() {
+            Some(message) => message,
+            // No further message is ready, so the gathered ones are sent.
             None => {
                 unless_lost(publisher.flush().await)?;
-                lines.next().await
+                messages.next().await
             }
         };
-        let Some(line) = line else { break };
-        if line.is_err() {
-            // The lines before the wrong one are valid, so they are published.
+        let Some(message) = message else { break };
+        if message.is_err() {
+            // The messages before the wrong one are valid, so they are published.
             while !unless_lost(publisher.flush().await)? {}
         }
-        unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)?;
-        unless_lost(publisher.start_send_unpin(line?))?;
+        while !unless_lost(future::poll_fn(|cx| publisher.poll_ready_unpin(cx)).await)? {}
+        unless_lost(publisher.start_send_unpin(message?))?;
     }
     while !unless_lost(publisher.close().await)? {}
     lost.map_or(Ok(()), |why| Err(Failure::Lost(why)))

@@ -4,6 +4,8 @@
 mod bench;
 mod chat;
 mod command_line;
+mod forms;
 mod limits;
 mod reach;
 mod servers;
+mod topic_field;

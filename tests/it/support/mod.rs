@@ -9,10 +9,11 @@ pub mod program;
 pub mod secured;
 pub mod server;
 
-use greeter_stream::client::{Client, Config};
+use futures::StreamExt;
+use greeter_stream::client::{Client, Config, SubscribeOptions};
 use grpcio_streams::Queues;
-use testkit::wait::PATIENCE;
-use topic_log::Name;
+use testkit::wait::{soon, PATIENCE};
+use topic_log::{Name, StartAt};
 
 /// The name of a topic. Panics when no topic may be called so.
 pub fn topic(name: &str) -> Name {
@@ -34,4 +35,17 @@ pub fn client(address: &str) -> Client {
 pub fn client_with(config: Config) -> Client {
     // The client keeps the queue alive.
     Client::new(&Queues::start("test", 1), config).expect("a good address")
+}
+
+/// The messages that a topic keeps on the server at `address`.
+pub fn kept(address: &str, name: &str) -> Vec<String> {
+    let options = SubscribeOptions {
+        start: StartAt::Earliest,
+        follow: false,
+        ..SubscribeOptions::default()
+    };
+    let messages = client(address).subscribe(topic(name), options);
+    let messages: Vec<_> = soon("messages", messages.collect());
+    let messages = messages.into_iter();
+    messages.map(|m| m.expect("not lost").data).collect()
 }

@@ -1,4 +1,4 @@
-//! What the stores promise, and what the store on disk leaves in its folder.
+//! What the stores promise, what the store on disk leaves in its folder, and the names of any texts.
 
 // This crate has only tests in it.
 #![allow(clippy::expect_used)]
@@ -8,5 +8,6 @@ mod disk;
 #[cfg(feature = "disk")]
 mod disk_files;
 mod memory;
+mod names;
 #[cfg(feature = "disk")]
 mod warnings;
