@@ -3,7 +3,9 @@
 mod all;
 mod bench;
 mod console;
+mod crash;
 mod demo;
+mod editor;
 mod failure;
 mod get;
 mod hints;
@@ -13,6 +15,7 @@ mod prompt;
 mod put;
 mod queue;
 mod resume;
+mod screen;
 mod security;
 
 use std::io;
@@ -28,6 +31,7 @@ use super::text::print_completions;
 use crate::cli::time::time;
 use crate::client::{address, AddressError, Balance, Config};
 
+pub use crash::end_at_panics;
 pub use failure::Failure;
 pub use input::InputError;
 

@@ -5,3 +5,4 @@ mod bench;
 mod chat;
 mod command_line;
 mod servers;
+mod terminal;
