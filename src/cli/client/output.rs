@@ -40,6 +40,15 @@ impl Output {
         }
     }
 
+    /// Escapes control characters for programs as well, so that no message looks like several.
+    pub(super) fn one_line_each(json: bool) -> Self {
+        let mut output = Self::new(json);
+        if let Form::Raw = output.form {
+            output.form = Form::Escaped;
+        }
+        output
+    }
+
     /// Writes above a prompt on the same terminal.
     pub(super) fn above(prompt: Above, json: bool) -> Self {
         Self {
