@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use greeter_stream::cli::client::{run, Args, Failure};
+use greeter_stream::cli::client::{end_at_panics, run, Args, Failure};
 use greeter_stream::cli::log_filter;
 
 fn main() -> ExitCode {
+    end_at_panics();
     let args = Args::of_process();
     // The status of a failed call is enough, so the log of the C core is shown only if RUST_LOG
     // asks for it. Without a logger the C core would write its log itself.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use grpcio::{ChannelBuilder, ChannelCredentialsBuilder};
 
-use crate::{pem, read, FileError};
+use crate::{pem, read, FileError, Pair, Role};
 
 /// How a client verifies its servers, and the certificate that it shows them.
 ///
@@ -50,14 +50,15 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, does not contain a certificate or a key, or when the key belongs
-    /// to another certificate.
+    /// When a file cannot be read, does not contain a certificate or a key, when the key belongs to
+    /// another certificate, or when [no server can use](Pair::read) the pair.
     pub fn certificate(self, certificate: &Path, key: &Path) -> Result<Self, FileError> {
         let pair = Certificate {
             certificate: read(certificate)?,
             key: read(key)?,
         };
-        pem::pair((certificate, &pair.certificate), (key, &pair.key))?;
+        let (shown, its_key) = ((certificate, &*pair.certificate), (key, &*pair.key));
+        Pair::read(shown, its_key, Role::Client)?;
         Ok(Self {
             certificate: Some(pair),
             ..self

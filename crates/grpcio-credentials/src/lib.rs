@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`ClientTls`] | what a client trusts and what it shows; secures a [`grpcio::ChannelBuilder`] |
 //! | [`Token`], [`bearer_token`] | a bearer token: what a client sends, and what a server reads from a call's metadata |
-//! | [`pem`] | checks certificates and keys in PEM form (RFC 7468) |
+//! | [`Pair`] | a certificate with its chain and its key, proved by a handshake in memory |
+//! | [`pem`] | reads certificates in PEM form (RFC 7468) |
 //! | [`is_local`] | whether an address belongs to this machine, so that nothing sent there can be read on the way |
 //! | [`read`], [`FileError`] | a file that a setting names, and why it cannot be used |
 //!
@@ -26,13 +27,18 @@
 
 mod client_tls;
 mod file;
+mod handshake;
 mod local;
+mod pair;
 pub mod pem;
+mod proof;
 mod token;
 
 pub use client_tls::ClientTls;
 pub use file::{read, FileError};
 pub use local::is_local;
+pub use pair::Pair;
+pub use proof::Role;
 pub use token::{bearer_token, Token, TokenError};
 
 /// Compiles the example of the README.

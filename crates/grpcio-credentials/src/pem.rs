@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
+use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::ssl::{SslContext, SslMethod};
-use openssl::x509::X509;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::{X509Ref, X509};
 
 use crate::FileError;
 
@@ -36,56 +36,39 @@ pub fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<X509>, FileError> {
     }
 }
 
-/// Checks that one file has a certificate, followed by its chain if there is one, and that another
-/// file has the key of that certificate. Returns the certificate. Each file is given as its path
-/// and its contents.
-///
-/// # Errors
-///
-/// When a file does not contain a certificate or a key, when the key belongs to another
-/// certificate, or when OpenSSL or the C core would refuse the pair.
-pub fn pair(certificate: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<X509, FileError> {
-    let ((certificate_path, certificate_pem), (key_path, key_pem)) = (certificate, key);
-    let mut chain = certificates(certificate_path, certificate_pem)?.into_iter();
-    let Some(leaf) = chain.next() else {
-        return Err(FileError::new(certificate_path, "has no certificate"));
+/// Why peers do not accept these certificates at this time: those that have expired, and those that
+/// are not valid yet. `name` says what the certificate at an index is called.
+pub fn out_of_date(certificates: &[X509], name: impl Fn(usize) -> String) -> Vec<String> {
+    let Ok(now) = Asn1Time::days_from_now(0) else {
+        return Vec::new();
     };
-    check_names(certificate_path, &leaf)?;
+    let why = |certificate: &X509Ref| {
+        let (begin, end) = (certificate.not_before(), certificate.not_after());
+        match (end < &*now, begin > &*now) {
+            (true, _) => Some(format!("expired on {end}")),
+            (_, true) => Some(format!("is not valid before {begin}")),
+            _ => None,
+        }
+    };
+    let each = certificates.iter().enumerate();
+    let dated = each.filter_map(|(n, certificate)| Some((n, why(certificate)?)));
+    dated
+        .map(|(n, why)| format!("{} {why}; peers will not accept it", name(n)))
+        .collect()
+}
 
-    check_no_nul(key_path, key_pem)?;
+/// Reads the private key in a file.
+pub(crate) fn private_key(path: &Path, pem: &[u8]) -> Result<PKey<Private>, FileError> {
+    check_no_nul(path, pem)?;
     // An empty passphrase keeps OpenSSL from asking for one at the terminal.
-    let private = PKey::private_key_from_pem_passphrase(key_pem, b"").map_err(|e| {
+    PKey::private_key_from_pem_passphrase(pem, b"").map_err(|e| {
         let why = format!(
             "has no private key in PEM form, or one with a passphrase ({}); \
              `openssl pkey -in FILE -out NEW` removes a passphrase",
             reason(&e)
         );
-        FileError::new(key_path, why)
-    })?;
-    let belongs = |public: PKey<_>| public.public_eq(&private);
-    if !leaf.public_key().is_ok_and(belongs) {
-        let path = certificate_path.display();
-        let why = format!(
-            "is not the key of the certificate in {path}; give a certificate and its own key"
-        );
-        return Err(FileError::new(key_path, why));
-    }
-
-    // OpenSSL also refuses well-formed pairs, such as one with a key that is too short.
-    let accepted = || {
-        let mut context = SslContext::builder(SslMethod::tls())?;
-        context.set_certificate(&leaf)?;
-        for next in chain {
-            context.add_extra_chain_cert(next)?;
-        }
-        context.set_private_key(&private)?;
-        context.check_private_key()
-    };
-    accepted().map_err(|e| {
-        let why = format!("is refused by OpenSSL ({}); make a new pair", reason(&e));
-        FileError::new(certificate_path, why)
-    })?;
-    Ok(leaf)
+        FileError::new(path, why)
+    })
 }
 
 /// Checks for NUL bytes, at which the binding panics.
@@ -102,7 +85,7 @@ fn check_no_nul(path: &Path, pem: &[u8]) -> Result<(), FileError> {
 
 /// Checks the names of a certificate. The C core ends the process when it uses a certificate whose
 /// names it cannot read (`ssl_transport_security.cc`, `peer_from_x509`).
-fn check_names(path: &Path, certificate: &X509) -> Result<(), FileError> {
+pub(crate) fn check_names(path: &Path, certificate: &X509) -> Result<(), FileError> {
     let mut common = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
     let alternative = certificate.subject_alt_names();
     let mut alternative = alternative.iter().flatten();
@@ -119,7 +102,7 @@ fn check_names(path: &Path, certificate: &X509) -> Result<(), FileError> {
 }
 
 /// The first reason in an error of OpenSSL.
-fn reason(e: &ErrorStack) -> &'static str {
+pub(crate) fn reason(e: &ErrorStack) -> &'static str {
     let mut reasons = e.errors().iter().filter_map(openssl::error::Error::reason);
     reasons.next().unwrap_or("no reason is given")
 }

@@ -2,7 +2,8 @@
 //!
 //! The files are read again when they change. New connections use the new contents. Existing
 //! connections stay as they are. If a changed file cannot be used, the previous contents stay in
-//! force.
+//! force. The server proves its certificate by a handshake with itself, at the start and at each
+//! change, so it never has one that no client can use.
 //!
 //! The server speaks TLS 1.2 and 1.3. A client's certificate has to be signed by the client CA,
 //! allow the use by clients, and be valid now. Otherwise the handshake fails. Only a trustworthy CA
@@ -17,9 +18,8 @@ use std::sync::Arc;
 use grpcio::{
     CertificateRequestType, ServerCredentials, ServerCredentialsBuilder, ServerCredentialsFetcher,
 };
-use grpcio_credentials::{pem, read, FileError};
-use openssl::asn1::Asn1Time;
-use openssl::x509::{X509Ref, X509};
+use grpcio_credentials::{pem, read, FileError, Pair, Role};
+use openssl::x509::X509;
 use parking_lot::Mutex;
 
 use crate::reload::Reloaded;
@@ -65,9 +65,9 @@ impl Credentials {
         let paths = tls.paths();
         let tls = tls.clone();
         let make = move |contents: &[Vec<u8>]| {
-            let (pems, certificate) = tls.read(contents)?;
-            log_validity(&tls, &certificate);
-            Ok(pems)
+            let checked = tls.read(contents)?;
+            log_doubts(&tls, &checked);
+            Ok(checked.pems)
         };
         Ok(Self {
             pems: Arc::new(Reloaded::start(paths, make)?),
@@ -110,9 +110,8 @@ impl ServerTls {
         pair.into_iter().chain(self.client_ca.clone()).collect()
     }
 
-    /// Checks the contents of the files, which are in the order of their paths. Also returns the
-    /// certificate.
-    fn read(&self, contents: &[Vec<u8>]) -> Result<(Pems, X509), FileError> {
+    /// Checks the contents of the files, which are in the order of their paths.
+    fn read(&self, contents: &[Vec<u8>]) -> Result<Checked, FileError> {
         let content = |n: usize| contents.get(n).cloned().unwrap_or_default();
         let pems = Pems {
             certificate: content(0),
@@ -120,29 +119,40 @@ impl ServerTls {
             client_ca: self.client_ca.as_ref().map(|_| content(2)),
         };
         let certificate = (&*self.certificate, &*pems.certificate);
-        let shown = pem::pair(certificate, (&self.key, &pems.key))?;
-        if let (Some(path), Some(ca)) = (&self.client_ca, &pems.client_ca) {
-            pem::certificates(path, ca)?;
-        }
-        Ok((pems, shown))
+        let pair = Pair::read(certificate, (&self.key, &pems.key), Role::Server)?;
+        let client_cas = match (&self.client_ca, &pems.client_ca) {
+            (Some(path), Some(ca)) => pem::certificates(path, ca)?,
+            _ => Vec::new(),
+        };
+        Ok(Checked {
+            pems,
+            pair,
+            client_cas,
+        })
     }
 }
 
-/// Logs how long the certificate is valid. An expired certificate is not an error, because there
-/// may be no other.
-fn log_validity(tls: &ServerTls, certificate: &X509Ref) {
+/// The contents of the files, and what was found in them.
+struct Checked {
+    pems: Pems,
+    pair: Pair,
+    client_cas: Vec<X509>,
+}
+
+/// Logs how long the certificate is valid, and why some clients may not get in. Neither is an error:
+/// there may be no other certificate, and clients differ.
+fn log_doubts(tls: &ServerTls, found: &Checked) {
     let path = tls.certificate.display();
-    let (begin, end) = (certificate.not_before(), certificate.not_after());
-    match Asn1Time::days_from_now(0) {
-        Ok(now) if end < &*now => {
-            log::warn!("{path}: the certificate expired on {end}; clients will not accept it");
+    let shown = found.pair.certificate();
+    let (begin, end) = (shown.not_before(), shown.not_after());
+    log::info!("{path}: the certificate is valid from {begin} to {end}");
+    for doubt in found.pair.doubts() {
+        log::warn!("{path}: {doubt}");
+    }
+    if let Some(path) = &tls.client_ca {
+        for doubt in pem::out_of_date(&found.client_cas, |n| format!("CA {}", n + 1)) {
+            log::warn!("{}: {doubt}", path.display());
         }
-        Ok(now) if begin > &*now => {
-            log::warn!(
-                "{path}: the certificate is not valid before {begin}; clients will not accept it"
-            );
-        }
-        _ => log::info!("{path}: the certificate is valid until {end}"),
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Forward<'a, K, S: TryStream> {
     pause: NetworkPause,
     /// None if it sends without turns.
     turn: Option<SendTurn>,
+    /// How many messages the sink has accepted, and how many of them the connection has taken.
+    accepted: u64,
     sent: u64,
 }
 
@@ -55,6 +57,7 @@ impl<'a, K, S: TryStream> Forward<'a, K, S> {
             ending: None,
             pause: NetworkPause::default(),
             turn: None,
+            accepted: 0,
             sent: 0,
         }
     }
@@ -96,9 +99,20 @@ impl<'a, K, S: TryStream> Forward<'a, K, S> {
         }
     }
 
-    /// How many messages the sink has accepted.
+    /// How many messages the connection has taken. A message that the sink accepted is not sent if
+    /// the call was over by then.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Sends what the sink keeps.
+    fn poll_flush<T>(&mut self, cx: &mut Context<'_>) -> Poll<grpcio::Result<()>>
+    where
+        K: Sink<T, Error = grpcio::Error> + Unpin,
+    {
+        ready!(self.sink.poll_flush_unpin(cx))?;
+        self.sent = self.accepted;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -118,13 +132,14 @@ where
             if this.ending.is_some() {
                 // The peer may take long to read the last messages.
                 this.pass_turn();
-                return match ready!(this.sink.poll_flush_unpin(cx)) {
+                return match ready!(this.poll_flush(cx)) {
                     Ok(()) => Poll::Ready(this.ending.take().unwrap_or(Forwarded::All)),
                     Err(_) => Poll::Ready(Forwarded::CallOver),
                 };
             }
             match this.sink.poll_ready_unpin(cx) {
-                Poll::Ready(Ok(())) => {}
+                // The sink keeps the last message.
+                Poll::Ready(Ok(())) => this.sent = this.sent.max(this.accepted.saturating_sub(1)),
                 Poll::Ready(Err(_)) => return Poll::Ready(Forwarded::CallOver),
                 Poll::Pending => {
                     if let Some(turn) = &mut this.turn {
@@ -137,7 +152,7 @@ where
             match this.poll_source(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     match this.sink.start_send_unpin((message, WriteFlags::default())) {
-                        Ok(()) => this.sent += 1,
+                        Ok(()) => this.accepted += 1,
                         Err(e @ grpcio::Error::Codec(_)) => {
                             let status = Status::from(e);
                             this.ending = Some(Forwarded::Failed(status.into()));
@@ -148,7 +163,7 @@ where
                 Poll::Ready(Some(Err(e))) => this.ending = Some(Forwarded::Failed(e)),
                 Poll::Ready(None) => this.ending = Some(Forwarded::All),
                 Poll::Pending => {
-                    if ready!(this.sink.poll_flush_unpin(cx)).is_err() {
+                    if ready!(this.poll_flush(cx)).is_err() {
                         return Poll::Ready(Forwarded::CallOver);
                     }
                     return Poll::Pending;
@@ -283,11 +298,32 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
         assert!(forward.poll_unpin(&mut cx).is_pending());
-        assert_eq!(forward.sent(), 0);
+        assert_eq!((forward.accepted, forward.sent()), (0, 0));
         assert!(forward.poll_unpin(&mut cx).is_pending());
-        assert_eq!(forward.sent(), 1);
+        assert_eq!((forward.accepted, forward.sent()), (1, 0));
         drop(source);
         assert_eq!(polled, 1);
+    }
+
+    #[test]
+    fn a_message_that_the_connection_did_not_take_is_not_sent() {
+        let over = || Poll::Ready(Err(grpcio::Error::RemoteStopped));
+        let taken = || Poll::Ready(Ok(()));
+        // The sink keeps the last message that it has accepted.
+        for (ready, sent) in [
+            (vec![taken(), over()], 0),
+            (vec![taken(), taken(), over()], 0),
+            (vec![taken(), taken(), taken(), over()], 1),
+        ] {
+            let mut sink = Recorder {
+                ready: ready.into(),
+                ..Recorder::default()
+            };
+            let mut source = stream::repeat(Ok::<_, Status>(1));
+            let mut forward = Forward::new(&mut sink, Pin::new(&mut source));
+            assert_eq!(block_on(&mut forward), Forwarded::CallOver);
+            assert_eq!(forward.sent(), sent);
+        }
     }
 
     #[test]

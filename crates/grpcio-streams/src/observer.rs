@@ -15,7 +15,8 @@ pub struct Outcome {
     pub status: Status,
     /// How many messages the handler received from the client.
     pub received: u64,
-    /// How many messages the handler sent to the client.
+    /// How many messages of the handler the client's connection has taken. A client that leaves may
+    /// not have read all of them. What a handler answered after its client had left does not count.
     pub sent: u64,
 }
 

@@ -66,7 +66,11 @@ impl Certificate {
 
     /// A certificate that this CA has signed.
     pub fn sign(&self, wanted: Wanted<'_>) -> Self {
-        let key = key();
+        self.sign_key(key(), wanted)
+    }
+
+    /// A certificate of this key that this CA has signed.
+    pub fn sign_key(&self, key: PKey<Private>, wanted: Wanted<'_>) -> Self {
         let x509 = certificate(&key, wanted, Some(self));
         Self { x509, key }
     }
@@ -110,14 +114,23 @@ impl Certificate {
 
 /// The extension of a certificate that is for servers and not for clients.
 pub fn for_servers_only() -> X509Extension {
-    ExtendedKeyUsage::new()
-        .server_auth()
-        .build()
-        .expect("usage")
+    let mut usage = ExtendedKeyUsage::new();
+    usage.server_auth().build().expect("usage")
+}
+
+/// The extension of a certificate that is for clients and not for servers.
+pub fn for_clients_only() -> X509Extension {
+    let mut usage = ExtendedKeyUsage::new();
+    usage.client_auth().build().expect("usage")
 }
 
 fn key() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
+    ec_key(Nid::X9_62_PRIME256V1)
+}
+
+/// A new key on an elliptic curve.
+pub fn ec_key(curve: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(curve).expect("a curve");
     let key = EcKey::generate(&group).expect("key");
     PKey::from_ec_key(key).expect("key")
 }

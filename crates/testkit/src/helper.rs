@@ -63,6 +63,13 @@ pub fn run_with_mounts(module: &str, test: &str, mounts: &str, folder: &str, lim
     );
 }
 
+/// The shell command that runs a helper, for a helper that needs a terminal.
+pub fn shell_command(module: &str, test: &str) -> String {
+    let name = name(module, test);
+    let binary = this_binary();
+    format!("{} --exact {name} --ignored --nocapture", binary.display())
+}
+
 /// Called in a helper: the address to use.
 pub fn address() -> String {
     env::var(ADDRESS).expect("a helper that a test has started")

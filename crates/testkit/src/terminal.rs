@@ -1,5 +1,6 @@
 //! A program on a terminal, and the lines on its screen.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::process::{ChildStdin, Command, Stdio};
@@ -25,6 +26,12 @@ impl Terminal {
         Self::start(command, 80, 24, |_| {})
     }
 
+    /// Runs a shell command on a terminal of this size. 0 columns or rows are those of a terminal that
+    /// does not know its size. The screen has at least one.
+    pub fn sized(command: &str, columns: u16, rows: u16) -> Self {
+        Self::start(command, columns, rows, |_| {})
+    }
+
     /// Runs a shell whose prompt is `name` and a dollar sign. The terminal is so large that no line
     /// is wrapped or scrolls off the screen. `set_up` may change the folder and the environment of
     /// the shell.
@@ -45,7 +52,6 @@ impl Terminal {
             .stderr(Stdio::inherit());
         set_up(&mut script);
         let mut process = Process::start(&mut script);
-        let size = |n| NonZero::new(n).expect("a size");
         let keyboard = process.stdin();
         let mut output = process.stdout();
         let screen = Arc::new((
@@ -66,6 +72,23 @@ impl Terminal {
             keyboard,
             screen,
         }
+    }
+
+    /// Makes the terminal this large and tells the program so. 0 columns or rows are those of a terminal
+    /// that does not know its size. The screen has at least one, and does not join wrapped lines.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let (parser, _) = &*self.screen;
+        let mut parser = parser.lock();
+        parser.screen_mut().set_size(size(rows), size(columns));
+        drop(parser);
+        let script = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children"));
+        let child = children.expect("a process");
+        let terminal = fs::read_link(format!("/proc/{}/fd/0", child.trim())).expect("a child");
+        let mut stty = Command::new("stty");
+        stty.arg("-F").arg(terminal);
+        stty.args(["cols", &columns.to_string(), "rows", &rows.to_string()]);
+        assert!(stty.status().expect("stty").success());
     }
 
     /// Presses these keys.
@@ -99,4 +122,8 @@ impl Terminal {
             parser.screen().contents()
         );
     }
+}
+
+fn size(n: u16) -> NonZero<u16> {
+    NonZero::new(n).unwrap_or(NonZero::<u16>::MIN)
 }

@@ -12,6 +12,7 @@ use super::prompt::Prompt;
 use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
 use crate::protocol::message::longest_text;
+use grpcio_streams::is_escaped;
 use topic_log::{Name, StartAt};
 
 /// How many earlier messages are shown first at a prompt.
@@ -22,8 +23,9 @@ pub(super) struct Args {
     #[command(flatten)]
     topic: Follow,
 
-    /// Put NAME and a colon before each line
-    #[arg(long, value_name = "NAME", requires = "topic")]
+    /// Put NAME and a colon before each line. NAME has 1 to 64 characters, and no colon and no control
+    /// characters among them
+    #[arg(long, value_name = "NAME", requires = "topic", value_parser = speaker)]
     name: Option<String>,
 
     /// Let \\, \n and \r stand for a backslash, a line feed and a carriage return, in what is read
@@ -34,6 +36,33 @@ pub(super) struct Args {
     /// Print each message as a JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// The largest number of characters in a name.
+const MAX_NAME: usize = 64;
+
+/// Checks the name of a speaker: what it begins is one line, of which everything up to the first colon
+/// is the name.
+fn speaker(name: &str) -> Result<String, String> {
+    let length = name.chars().count();
+    if !(1..=MAX_NAME).contains(&length) {
+        return Err(format!(
+            "a name has 1 to {MAX_NAME} characters, and this one has {length}"
+        ));
+    }
+    if name.trim() != name {
+        return Err("a name neither begins nor ends with white space; leave it out".to_owned());
+    }
+    match name.chars().find(|c| *c == ':' || is_escaped(*c)) {
+        None => Ok(name.to_owned()),
+        Some(c) => Err(format!(
+            "a name has no {}, so that nobody can look like somebody else; leave it out",
+            match c {
+                ':' => "colon".to_owned(),
+                c => format!("control character such as {}", c.escape_unicode()),
+            }
+        )),
+    }
 }
 
 pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
@@ -73,8 +102,7 @@ async fn converse(client: Client, topic: Name, args: Args) -> Result<(), Failure
         }
         None => {
             let lines = Input::stdin().messages(reading(&client, &args));
-            let console = Console::plain();
-            let output = Output::new(form(&args)).warning_on(&console);
+            let (output, console) = (Output::new(form(&args)).one_line_each(), Console::plain());
             talk(client, topic, args, StartAt::Latest, lines, output, console).await
         }
     }
@@ -129,4 +157,37 @@ async fn talk(
     let receiving = resume::print(&topic, received, usize::MAX, output, &console);
     let (sent, _) = future::try_join(sending, receiving).await?;
     sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_look_like_a_line() {
+        for good in ["ann", "Ann Smith", "安", "a.b-c_d@e", &"x".repeat(MAX_NAME)] {
+            assert_eq!(speaker(good).as_deref(), Ok(good));
+        }
+        for (bad, why) in [
+            ("", "1 to 64 characters, and this one has 0"),
+            (
+                &*"x".repeat(MAX_NAME + 1),
+                "1 to 64 characters, and this one has 65",
+            ),
+            (" ann", "begins nor ends with white space"),
+            ("ann ", "begins nor ends with white space"),
+            ("ann: hello\nbob", "no colon"),
+            ("ann:", "no colon"),
+            ("ann\nbob", "no control character such as \\u{a}"),
+            ("ann\rbob", "no control character such as \\u{d}"),
+            ("a\tb", "no control character such as \\u{9}"),
+            ("a\u{1b}[2Kb", "no control character such as \\u{1b}"),
+            ("a\u{85}b", "no control character such as \\u{85}"),
+            ("a\u{2028}b", "no control character such as \\u{2028}"),
+            ("a\u{202e}b", "no control character such as \\u{202e}"),
+        ] {
+            let said = speaker(bad).expect_err(bad);
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }

@@ -92,6 +92,14 @@ fn handshake(said: &str, tls: Option<&ClientTls>) -> Option<&'static str> {
             "the server ended the connection at once: if it speaks TLS this client has to as well; \
              use --tls"
         }
+        // A server looks for a certificate to show before it asks for that of the client.
+        Some(_) if says(&"alert handshake failure") => {
+            "the server refused the handshake: perhaps its certificate has a key of a kind that \
+             clients do not support; the server's log may say more"
+        }
+        Some(_) if says(&"alert protocol version") => {
+            "the server speaks neither TLS 1.2 nor TLS 1.3"
+        }
         Some(_) if says(&"wrong version number") => {
             "the server does not speak TLS; leave out --tls"
         }

@@ -4,7 +4,9 @@ mod all;
 mod bench;
 mod connection;
 mod console;
+mod crash;
 mod demo;
+mod editor;
 mod failure;
 mod field;
 mod form;
@@ -16,6 +18,7 @@ mod prompt;
 mod put;
 mod queue;
 mod resume;
+mod screen;
 mod security;
 mod tally;
 mod topic_field;
@@ -31,6 +34,7 @@ use self::queue::on_one_queue;
 use self::security::Security;
 use super::text::print_completions;
 
+pub use crash::end_at_panics;
 pub use failure::Failure;
 pub use field::FieldError;
 pub use form::FormError;
@@ -41,7 +45,8 @@ pub use input::{InputError, LineError};
 /// TIME is a number with a unit: 500ms, 2s, 1m.
 ///
 /// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
-/// read or written, 2 wrong usage, 130 Ctrl-C. Closing the output early is not an error.
+/// read or written, 2 wrong usage, 101 a mistake in the program, 130 Ctrl-C. Closing the output early
+/// is not an error.
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {

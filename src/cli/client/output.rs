@@ -19,7 +19,8 @@ use topic_log::Name;
 pub(super) struct Output {
     out: BufWriter<Box<dyn Write + Send>>,
     form: Form,
-    is_terminal: bool,
+    /// Whether control characters are escaped, so that they change nothing on a terminal.
+    escapes: bool,
     /// Where to tell that a message is more than one line.
     warn: Option<Console>,
 }
@@ -29,10 +30,16 @@ impl Output {
         let out = io::stdout();
         Self {
             form,
-            is_terminal: out.is_terminal(),
+            escapes: out.is_terminal(),
             out: BufWriter::new(Box::new(out)),
             warn: None,
         }
+    }
+
+    /// Escapes control characters for programs as well, so that no message looks like several.
+    pub(super) fn one_line_each(mut self) -> Self {
+        self.escapes |= self.form == Form::Plain;
+        self
     }
 
     /// Writes above a prompt on the same terminal.
@@ -45,8 +52,8 @@ impl Output {
 
     /// Warns once when a message becomes more than one line of a file or a pipe.
     pub(super) fn warning_on(mut self, console: &Console) -> Self {
-        let is_for_programs = self.form == Form::Plain && !self.is_terminal;
-        self.warn = is_for_programs.then(|| console.clone());
+        let may_be_more = self.form == Form::Plain && !self.escapes;
+        self.warn = may_be_more.then(|| console.clone());
         self
     }
 
@@ -85,7 +92,7 @@ impl Output {
             Form::Escaped => escape(data),
             Form::Json => text::json(&object()).into(),
         };
-        if self.is_terminal {
+        if self.escapes {
             writeln!(self.out, "{}", escaped(&line))?;
         } else {
             writeln!(self.out, "{line}")?;

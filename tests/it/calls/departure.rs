@@ -106,7 +106,7 @@ fn an_upload_that_is_cut_is_never_complete() {
             }
             let end = server
                 .log
-                .wait_for_all(SECOND, &["PutStream", "ended", "3 in"]);
+                .wait_for_all(SECOND, &["PutStream", "ended", "3 in, 0 out"]);
             assert!(end.contains("CANCELLED: the client is gone"), "{end}");
             if !kill {
                 // The client notices as well, although its input is still open.
@@ -154,6 +154,7 @@ fn an_answer_to_a_lost_client_is_not_reported_as_ok() {
         relay.cut();
         let outcome = ended.recv_timeout(SECOND).expect("gone within a second");
         assert_eq!(outcome.status.code(), RpcStatusCode::CANCELLED);
+        assert_eq!((outcome.received, outcome.sent), (1, 0));
         let answer = answer.join().expect("no panic");
         assert_eq!(
             answer.map_err(|e| e.code()),

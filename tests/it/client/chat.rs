@@ -2,12 +2,13 @@
 
 use std::process::Stdio;
 
+use futures::SinkExt;
 use testkit::process::{run, text, Signal};
 use testkit::terminal::Terminal;
-use testkit::wait::PATIENCE;
+use testkit::wait::{soon, PATIENCE};
 
 use crate::support::program::{client, CLIENT};
-use crate::support::server;
+use crate::support::{client as library, server, topic};
 
 /// Joins the room on a terminal.
 fn join(server: &str, flags: &str) -> Terminal {
@@ -144,4 +145,34 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
     };
     ann.wait_until("the reason and the terminal's echo", is_told);
     assert!(ann.process.wait(PATIENCE).success());
+}
+
+#[test]
+fn nobody_looks_like_somebody_else() {
+    let server = server::start_quiet(&[]);
+    for name in ["ann: hello\nbob", "ann:", "ann\nbob", "a\u{2028}b", "", " "] {
+        let mut all = client(&server.address, &["all", "--topic", "room", "--name", name]);
+        let output = run(&mut all, b"hi\n");
+        assert_eq!(output.status.code(), Some(2), "{name:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains("a name "), "{told}");
+    }
+    // A message of several lines, as any other client can send it.
+    let mut participant = library(&server.address).publish(topic("room"), Default::default());
+    let forged = "ann: hello\nbob: I quit\r\u{2028}cy: so do I";
+    soon("sent", participant.send(forged.to_owned())).expect("OK");
+    for (flags, line) in [
+        (&[][..], "ann: hello\\nbob: I quit\\r\\u{2028}cy: so do I"),
+        (
+            &["--json"],
+            r#""data":"ann: hello\nbob: I quit\r\u2028cy: so do I""#,
+        ),
+    ] {
+        let all = ["all", "--topic", "room", "--from", "earliest"];
+        let mut all = client(&server.address, &[&all[..], flags].concat());
+        let output = run(&mut all, b"");
+        let heard = text(&output.stdout);
+        assert_eq!(heard.lines().count(), 1, "{heard}");
+        assert!(heard.contains(line), "{heard}");
+    }
 }

@@ -8,4 +8,5 @@ mod forms;
 mod limits;
 mod reach;
 mod servers;
+mod terminal;
 mod topic_field;

@@ -6,7 +6,7 @@ use futures::{SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, ClientTls, Config, Token};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
-use testkit::certificates::{for_servers_only, Certificate, Wanted};
+use testkit::certificates::{Certificate, Wanted};
 use testkit::folder::Folder;
 use testkit::wait::{soon, PATIENCE};
 
@@ -34,10 +34,6 @@ fn with_a_client_ca_only_its_clients_get_in() {
         days,
         ..Wanted::default()
     };
-    let not_a_clients = Wanted {
-        extension: Some(for_servers_only()),
-        ..dated((-1, 1))
-    };
     let nearly_a_ca = ca.sign_client("ann");
     for (what, certificate) in [
         ("expired", ca.sign(dated((-2, -1)))),
@@ -45,7 +41,6 @@ fn with_a_client_ca_only_its_clients_get_in() {
         ("self-signed", Certificate::own(dated((-1, 1)))),
         ("of-another-ca", Certificate::ca("ca").sign_client("ann")),
         ("of-one-that-is-no-ca", nearly_a_ca.sign_client("ann")),
-        ("not-a-clients", ca.sign(not_a_clients)),
     ] {
         let (certificate, key) = folder.write_pair(what, &certificate);
         let args = [&tls[..], &["--cert", &certificate, "--key", &key]].concat();

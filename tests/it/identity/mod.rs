@@ -5,3 +5,4 @@ mod tls;
 mod tls_files;
 mod token_file;
 mod tokens;
+mod unusable_certificates;

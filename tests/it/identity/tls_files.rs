@@ -7,7 +7,7 @@ use futures::stream;
 use grpcio_streams::Status;
 use openssl::nid::Nid;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use testkit::certificates::{Certificate, Wanted};
+use testkit::certificates::{ec_key, Certificate, Wanted};
 use testkit::folder::Folder;
 use testkit::wait::{next, soon, PATIENCE};
 
@@ -61,7 +61,8 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
         extension: Some(odd_address.expect("an extension")),
         ..Wanted::default()
     });
-    let broken: [(&str, Vec<u8>, Vec<u8>, &str); 7] = [
+    let no_clients = ca.sign_key(ec_key(Nid::SECP256K1), Wanted::default());
+    let broken: [(&str, Vec<u8>, Vec<u8>, &str); 8] = [
         (
             "another's",
             two.pem(),
@@ -103,6 +104,13 @@ fn new_files_are_for_new_connections_and_broken_ones_for_none() {
             odd.pem(),
             odd.key_pem(),
             "server.crt: has a certificate with a malformed name",
+        ),
+        (
+            "a key that no client supports",
+            no_clients.pem(),
+            no_clients.key_pem(),
+            "server.crt: has a certificate that no client can use (no shared cipher): its key is EC on \
+             secp256k1",
         ),
     ];
     for (what, certificate, key, why) in &broken {

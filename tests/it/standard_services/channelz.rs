@@ -133,6 +133,28 @@ fn a_server_tells_its_calls_its_listeners_and_its_connections() {
     drop(ticks);
 }
 
+/// The binding answers such calls itself, so no line of the log is about them.
+#[test]
+fn calls_that_reach_no_handler_are_counted() {
+    let mut server = server::start(&["--channelz"]);
+    let ours = raw::client(&server.address);
+    for path in ["/Greeter/NoStream", "/Nobody/GetStream"] {
+        let unknown: Result<GetServersResponse, _> =
+            unary(&ours, path, GetServersRequest::default());
+        let code = unknown.map_err(|status| status.code());
+        assert_eq!(code.err(), Some(RpcStatusCode::UNIMPLEMENTED));
+    }
+    let known = servers(&ours);
+    assert_eq!(known.server[0].data.calls_started, 3);
+    assert_eq!(known.server[0].data.calls_failed, 2);
+    server
+        .log
+        .wait_for_all(PATIENCE, &["GetServers from", "ended", ": OK"]);
+    let lines = server.log.so_far();
+    let started = lines.iter().filter(|line| line.contains(" started"));
+    assert_eq!(started.count(), 1, "{lines:#?}");
+}
+
 #[test]
 fn connections_come_in_pages() {
     const CONNECTIONS: usize = 7;

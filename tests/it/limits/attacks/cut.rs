@@ -52,5 +52,7 @@ fn ten_thousand_uploads_that_are_cut_are_none_of_them_complete() {
             RpcStatusCode::CANCELLED,
             "{n}: {outcome:?}"
         );
+        // The handler answered, but nobody got it.
+        assert_eq!(outcome.sent, 0, "{n}: {outcome:?}");
     }
 }
