@@ -93,7 +93,8 @@ fn a_second_run_stores_nothing_twice() {
     let server = server::start_quiet(&[]);
     let lines: String = (0..3_000).map(|n| format!("{},{n}\n", n % 7)).collect();
     for (accepted, duplicates) in [(3_000, 0), (0, 3_000)] {
-        let (code, receipts, said) = put(&server, &["1", "--producer", "me"], &lines);
+        let (code, receipts, said) =
+            put(&server, &["1", "--producer", "me", "--from-start"], &lines);
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(receipts.len(), 7);
         let sum = |field: &str| {
