@@ -97,7 +97,7 @@ impl Pair {
         if prove(&self.chain, &self.key, Role::Server, &Peer::EVERY).is_err() {
             doubts.push(format!(
                 "the certificate's key is {}, which some clients do not support, such as gRPC \
-                 for C++ and Python; {GOOD_KEYS} is for all clients",
+                 for C++ and Python; all clients support {GOOD_KEYS}",
                 kind(&self.certificate)
             ));
         }

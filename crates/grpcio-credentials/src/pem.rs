@@ -53,7 +53,12 @@ pub fn out_of_date(certificates: &[X509], name: impl Fn(usize) -> String) -> Vec
     let each = certificates.iter().enumerate();
     let dated = each.filter_map(|(n, certificate)| Some((n, why(certificate)?)));
     dated
-        .map(|(n, why)| format!("{} {why}; peers will not accept it", name(n)))
+        .map(|(n, why)| {
+            format!(
+                "{} {why}; peers will not accept it; renew it, or set the clock if that is wrong",
+                name(n)
+            )
+        })
         .collect()
 }
 

@@ -23,8 +23,8 @@ pub(super) struct Args {
     #[command(flatten)]
     topic: Follow,
 
-    /// Put NAME and a colon before each line. NAME has 1 to 64 characters, and no colon and no control
-    /// characters among them
+    /// Put NAME and a colon before each line. NAME has 1 to 64 characters, none of them a colon or a
+    /// control character, and no white space at its begin or end
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = speaker)]
     name: Option<String>,
 

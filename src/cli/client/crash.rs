@@ -1,4 +1,4 @@
-//! What the program does when it panics, which only a mistake in it can cause.
+//! What the program does when it panics, which only a bug in it can cause.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
@@ -40,7 +40,7 @@ fn tell(panic: &PanicHookInfo<'_>, out: &mut impl Write) -> io::Result<()> {
     let what = panic.to_string().replace('\n', " ");
     writeln!(
         out,
-        "greeter-client: this program has a mistake, which ended it: its thread {name} {what}; \
+        "greeter-client: a bug in this program has ended it: its thread {name} {what}; \
          please report this line"
     )?;
     let backtrace = Backtrace::capture();

@@ -9,7 +9,9 @@ use topic_log::NameError;
 #[non_exhaustive]
 pub enum FieldError {
     /// It has fewer fields.
-    #[error("has no field {number}, only {has} that {separator:?} separates")]
+    #[error(
+        "has no field {number}: the number of its fields is {has}, with the separator {separator:?}"
+    )]
     Missing {
         /// How many fields it has.
         has: usize,

@@ -45,7 +45,7 @@ pub use input::{InputError, LineError};
 /// TIME is a number with a unit: 500ms, 2s, 1m.
 ///
 /// Exit codes: 0 OK, 1 the call failed (its status is on standard error) or a file could not be
-/// read or written, 2 wrong usage, 101 a mistake in the program, 130 Ctrl-C. Closing the output early
+/// read or written, 2 wrong usage, 101 a bug in the program, 130 Ctrl-C. Closing the output early
 /// is not an error.
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]

@@ -57,12 +57,13 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Replace what is not UTF-8 by U+FFFD, and say in how many places
+    /// Replace what is not UTF-8 by U+FFFD, and say at the end in how many places and in which lines
     #[arg(long, conflicts_with = "skip_invalid")]
     lossy: bool,
 
-    /// Leave out lines that cannot be sent, and say which: they are not UTF-8, are too long, do not
-    /// have the form that --escape or --json expects, or do not name a topic
+    /// Leave out lines that cannot be sent, and say at the end how many and which. These are lines
+    /// that are not UTF-8, are too long, do not have the form of --escape or --json, or do not name a
+    /// topic
     #[arg(long)]
     skip_invalid: bool,
 }
@@ -152,7 +153,7 @@ fn numbered_from_start(failure: Failure) -> Failure {
         Failure::Call(status) if is_reused(&status) => Failure::Call(Status::new(
             status.code(),
             format!(
-                "{}; without --from-start they get the numbers that follow",
+                "{}; without --from-start new messages get the numbers that follow",
                 status.message()
             ),
         )),

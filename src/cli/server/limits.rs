@@ -17,8 +17,8 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// The most metadata of a call; each entry counts as its name, its value and 32. A call with
-    /// more ends with RESOURCE_EXHAUSTED
+    /// The most metadata of a call, from 1024 to 16777216; each entry counts as its name, its value
+    /// and 32. A call with more ends with RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes)]
     max_metadata_bytes: u32,
 

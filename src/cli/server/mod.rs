@@ -49,7 +49,7 @@ pub struct Args {
     instead: Option<Instead>,
 
     /// Listen here; give it several times for several listeners. Port 0 picks a free port. :PORT,
-    /// 0.0.0.0:PORT and [::]:PORT stand for all addresses of the machine, IPv4 and IPv6
+    /// *:PORT, 0.0.0.0:PORT and [::]:PORT stand for all addresses of the machine, IPv4 and IPv6
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50052", value_parser = addresses)]
     listen: Vec<Addresses>,
 

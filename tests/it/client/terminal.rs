@@ -115,7 +115,7 @@ fn a_panic_ends_the_program_and_restores_the_terminal() {
             let said = seen.concat();
             *code == "101"
                 && *echo == " echo"
-                && said.contains("greeter-client: this program has a mistake, which ended it: its thread queue-0 panicked at ")
+                && said.contains("greeter-client: a bug in this program has ended it: its thread queue-0 panicked at ")
                 && said.contains(" on purpose; please report this line")
         }
         _ => false,

@@ -112,7 +112,10 @@ fn a_line_that_names_no_topic_is_named() {
     let server = server::start_quiet(&[]);
     let long = format!("1,{}", "^".repeat(100));
     for (bad, why) in [
-        ("1", "has no field 2, only 1 that ',' separates"),
+        (
+            "1",
+            "has no field 2: the number of its fields is 1, with the separator ','",
+        ),
         ("", "has no field 2"),
         ("1,", "names no topic: its field 2 is empty"),
         ("1,\r", "names no topic: its field 2 is empty"),

@@ -47,7 +47,7 @@ fn a_second_run_from_the_start_stores_nothing_or_is_refused() {
     let other = from_start("a\nB\nc\n").expect_err("another message");
     for told in [
         "FAILED_PRECONDITION: topic t has another message as sequence 1 of producer p, at offset 1",
-        "without --from-start they get the numbers that follow",
+        "without --from-start new messages get the numbers that follow",
     ] {
         assert!(other.contains(told), "{other}");
     }
