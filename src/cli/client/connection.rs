@@ -15,6 +15,7 @@ use crate::client::{address, AddressError, Balance, Config, ConfigError};
 const VARIABLE: &str = "GREETER_SERVER";
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
 pub(super) struct Connection {
     /// Call this server: HOST:PORT, which may be given several times; :PORT for this machine; or a
     /// single gRPC target such as dns:///HOST:PORT or unix:/PATH [env: GREETER_SERVER] [default:

@@ -50,12 +50,12 @@ pub use input::{InputError, LineError};
 #[derive(Debug, Parser)]
 #[command(name = "greeter-client", version)]
 pub struct Args {
-    #[command(flatten)]
-    connection: Connection,
-
     /// Print completions for this shell and exit
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
+
+    #[command(flatten)]
+    connection: Connection,
 
     #[command(flatten)]
     security: Security,

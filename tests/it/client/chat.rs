@@ -129,7 +129,8 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
         "sh -c '{CLIENT} --server {} all --topic room --no-resume; stty -a | grep -o \" echo \"'",
         server.address
     ));
-    // Once the client shows its own line, both of its calls are running.
+    // Once the client shows its own line, the call that follows is running. The call that has
+    // published the line may not have its receipt yet, and then it is the one that ends first.
     ann.wait_for(&[">"]);
     ann.press("all\r");
     ann.wait_for(&["all", ">"]);
@@ -137,8 +138,7 @@ fn a_lost_server_is_told_above_the_prompt_and_leaves_the_terminal_as_it_was() {
     ann.wait_for(&["> half"]);
     server.process.signal(Signal::TERM);
     let told =
-        "greeter-client: UNAVAILABLE: the server is shutting down; try again, or try another \
-                server: topic room goes on at offset 1 of epoch ";
+        "greeter-client: UNAVAILABLE: the server is shutting down; try again, or try another server";
     let is_told = |seen: &[&str]| match seen {
         [.., line, end] => line.starts_with(told) && *end == " echo",
         _ => false,
