@@ -1,5 +1,7 @@
 //! Checks the addresses of servers, because the C core accepts malformed ones.
 
+use std::net::SocketAddr;
+
 use grpcio_streams::{escaped, is_escaped};
 
 /// An address is malformed.
@@ -41,11 +43,13 @@ fn problem(address: &str) -> Option<String> {
     if address.contains(|c: char| c.is_whitespace() || is_escaped(c)) {
         return Some(format!("has white space or a control character; {REMEDY}"));
     }
-    if is_uri(address) {
-        return None;
-    }
-    if let Some((scheme, rest)) = address.split_once("://") {
-        return Some(foreign(scheme, rest));
+    if let Some((scheme, rest)) = address.split_once(':') {
+        if SCHEMES.contains(&scheme) {
+            return uri(scheme, rest);
+        }
+        if SCHEMES.contains(&scheme.to_lowercase().as_str()) || rest.starts_with("//") {
+            return Some(foreign(scheme, rest));
+        }
     }
     if address.contains(',') {
         return Some("has a comma; give each server by itself".to_owned());
@@ -57,13 +61,54 @@ fn problem(address: &str) -> Option<String> {
     Some(format!("{wrong}; {REMEDY}"))
 }
 
-/// What is wrong with an address that has a scheme which the C core does not know.
+/// What is wrong with a URI of this scheme. The C core checks the rest of what it knows.
+fn uri(scheme: &str, rest: &str) -> Option<String> {
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    match scheme {
+        "unix" | "unix-abstract" if rest.is_empty() => {
+            Some(format!("names no socket; give {scheme}:NAME"))
+        }
+        "unix" if rest.starts_with("//") && !rest.starts_with("///") => {
+            Some("names no absolute path; give unix:///PATH".to_owned())
+        }
+        "ipv4" | "ipv6" => {
+            let is_address =
+                |address: &str| address.parse::<SocketAddr>().is_ok_and(|a| a.port() > 0);
+            // Percent signs are decoded by the C core, and may be part of a zone.
+            let wrong = path
+                .split(',')
+                .find(|a| !a.contains('%') && !is_address(a))?;
+            Some(format!(
+                "has `{wrong}`, which is no IP address with a port from 1 to 65535; give \
+                 ipv4:127.0.0.1:50052 or ipv6:[::1]:50052"
+            ))
+        }
+        "dns" if path.is_empty() => Some(format!("names no host; {REMEDY}")),
+        "dns" => {
+            // Without a port the C core takes 443.
+            let (host, port) = path.rsplit_once(':')?;
+            let has_port = !port.ends_with(']') && (!host.contains(':') || host.ends_with(']'));
+            let good = matches!(port.parse::<u16>(), Ok(1..));
+            (has_port && !good).then(|| format!("has no port from 1 to 65535; {REMEDY}"))
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with an address that has a scheme which the C core does not know. `rest` is what
+/// follows its colon.
 fn foreign(scheme: &str, rest: &str) -> String {
     let known = scheme.to_lowercase();
     if SCHEMES.contains(&known.as_str()) {
-        return format!("has its scheme in upper case; give {known}://{rest}");
+        return format!("has its scheme in upper case; give {known}:{rest}");
     }
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
     let server = rest.split('/').next().unwrap_or_default();
+    // A user's name has no meaning to gRPC.
+    let server = server.rsplit('@').next().unwrap_or_default();
     let tls = match known.as_str() {
         "https" | "grpcs" | "tls" | "ssl" => ", and use TLS",
         _ => "",
@@ -127,6 +172,11 @@ mod tests {
             "[fe80::1%lo]:1",
             "dns:///a:1",
             "dns://8.8.8.8/a:1",
+            "dns:a",
+            "dns:///[::1]",
+            "ipv4:127.0.0.1:1,127.0.0.2:2",
+            "ipv6:[::1]:1",
+            "ipv6:%5B::1%5D:1",
             "unix:/x",
             "unix-abstract:x",
         ] {
@@ -170,6 +220,18 @@ mod tests {
                 "DNS:///a:1",
                 "has its scheme in upper case; give dns:///a:1",
             ),
+            ("Unix:/x", "has its scheme in upper case; give unix:/x"),
+            ("dns:localhost:65536", "has no port from 1 to 65535"),
+            ("dns:///localhost:0", "has no port from 1 to 65535"),
+            ("dns:///[::1]:99999", "has no port from 1 to 65535"),
+            ("ipv4:127.0.0.1", "has `127.0.0.1`, which is no IP address"),
+            ("ipv4:localhost:1", "has `localhost:1`, which is no IP"),
+            ("ipv4:1.2.3.4:1,1.2.3.4:99999", "has `1.2.3.4:99999`"),
+            ("ipv6:[::1", "has `[::1`, which is no IP address"),
+            ("dns://localhost:1", "names no host; give a host"),
+            ("unix://rel", "names no absolute path"),
+            ("unix:", "names no socket; give unix:NAME"),
+            ("grpc://u@a:1", "give a:1"),
             ("localhost:50052/", "has a path; give localhost:50052"),
             ("localhost/x", "has a path; give a host and a port, such as"),
             (" localhost:1", "has white space or a control character"),

@@ -257,8 +257,9 @@ impl Publishing {
             return status;
         }
         let (topic, why) = (&self.receipt.topic, status.message());
-        let message =
-            format!("topic {topic}: {why}; the messages before it are stored; send shorter ones");
+        let message = format!(
+            "topic {topic}: {why}; what was sent before it is stored; send shorter messages"
+        );
         Status::new(status.code(), message)
     }
 

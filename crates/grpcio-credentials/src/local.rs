@@ -10,7 +10,8 @@ use std::net::IpAddr;
 /// is this machine's where each of its addresses is.
 ///
 /// This machine's are loopback addresses (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3), also as
-/// IPv4-mapped IPv6 addresses, the name `localhost` (RFC 6761, section 6.3), and local sockets. A name
+/// IPv4-mapped IPv6 addresses, `0.0.0.0` and `::`, which stand for this host (RFC 1122, section
+/// 3.2.1.3), the name `localhost` (RFC 6761, section 6.3), and local sockets. A name
 /// that is looked up at a particular DNS server (`dns://8.8.8.8/localhost`) is not: that server
 /// decides where it leads. Neither are `localhost.` and short forms such as `127.1`, which the C core
 /// asks a DNS server for.
@@ -74,15 +75,16 @@ fn host(address: &str) -> &str {
 }
 
 fn is_local_ip(address: &str) -> bool {
-    ip(host(address)).is_some_and(is_loopback)
+    ip(host(address)).is_some_and(is_this_host)
 }
 
 fn is_local_host(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || ip(host).is_some_and(is_loopback)
+    host.eq_ignore_ascii_case("localhost") || ip(host).is_some_and(is_this_host)
 }
 
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
+fn is_this_host(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    ip.is_loopback() || ip.is_unspecified()
 }
 
 /// An IP address, without the zone that IPv6 may have.
@@ -99,6 +101,9 @@ mod tests {
         for own in [
             "127.0.0.1:1",
             "127.9.9.9:1",
+            "0.0.0.0:1",
+            "[::]:1",
+            "ipv4:0.0.0.0:1",
             "[::1]:1",
             "[::1]",
             "[::ffff:127.0.0.1]:1",

@@ -98,7 +98,7 @@ pub use queues::Queues;
 pub use requests::Requests;
 pub use service::{BuildError, ServiceBuilder};
 pub use status::{Status, TooLong};
-pub use text::{escaped, is_escaped};
+pub use text::{escaped, is_escaped, is_invisible};
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

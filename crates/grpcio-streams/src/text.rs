@@ -24,6 +24,20 @@ fn is_layout(c: char) -> bool {
     )
 }
 
+/// Whether a character shows nothing, or changes how the characters around it are shown. It has no
+/// place in a name: two names that differ in it look the same.
+///
+/// These are the characters that [`escaped`] escapes, and of Unicode's other format characters the
+/// soft hyphen, the zero-width spaces and joiners, the byte order mark and the tags.
+pub fn is_invisible(c: char) -> bool {
+    is_escaped(c)
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {

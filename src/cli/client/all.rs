@@ -12,7 +12,7 @@ use super::prompt::Prompt;
 use super::resume::{self, Follow};
 use crate::client::{Client, JoinOptions};
 use crate::protocol::message::longest_text;
-use grpcio_streams::is_escaped;
+use grpcio_streams::is_invisible;
 use topic_log::{Name, StartAt};
 
 /// How many earlier messages are shown first at a prompt.
@@ -23,8 +23,8 @@ pub(super) struct Args {
     #[command(flatten)]
     topic: Follow,
 
-    /// Put NAME and a colon before each line. NAME has 1 to 64 characters, none of them a colon or a
-    /// control character, and no white space at its begin or end
+    /// Put NAME and a colon before each line. NAME has 1 to 64 characters, none of them a colon, a
+    /// control character or an invisible character, and no white space at its begin or end
     #[arg(long, value_name = "NAME", requires = "topic", value_parser = speaker)]
     name: Option<String>,
 
@@ -53,13 +53,16 @@ fn speaker(name: &str) -> Result<String, String> {
     if name.trim() != name {
         return Err("a name neither begins nor ends with white space; leave it out".to_owned());
     }
-    match name.chars().find(|c| *c == ':' || is_escaped(*c)) {
+    match name.chars().find(|c| *c == ':' || is_invisible(*c)) {
         None => Ok(name.to_owned()),
         Some(c) => Err(format!(
             "a name has no {}, so that nobody can look like somebody else; leave it out",
             match c {
                 ':' => "colon".to_owned(),
-                c => format!("control character such as {}", c.escape_unicode()),
+                c => format!(
+                    "control or invisible character such as {}",
+                    c.escape_unicode()
+                ),
             }
         )),
     }
@@ -178,13 +181,47 @@ mod tests {
             ("ann ", "begins nor ends with white space"),
             ("ann: hello\nbob", "no colon"),
             ("ann:", "no colon"),
-            ("ann\nbob", "no control character such as \\u{a}"),
-            ("ann\rbob", "no control character such as \\u{d}"),
-            ("a\tb", "no control character such as \\u{9}"),
-            ("a\u{1b}[2Kb", "no control character such as \\u{1b}"),
-            ("a\u{85}b", "no control character such as \\u{85}"),
-            ("a\u{2028}b", "no control character such as \\u{2028}"),
-            ("a\u{202e}b", "no control character such as \\u{202e}"),
+            (
+                "ann\nbob",
+                "no control or invisible character such as \\u{a}",
+            ),
+            (
+                "ann\rbob",
+                "no control or invisible character such as \\u{d}",
+            ),
+            ("a\tb", "no control or invisible character such as \\u{9}"),
+            (
+                "a\u{1b}[2Kb",
+                "no control or invisible character such as \\u{1b}",
+            ),
+            (
+                "a\u{85}b",
+                "no control or invisible character such as \\u{85}",
+            ),
+            (
+                "a\u{2028}b",
+                "no control or invisible character such as \\u{2028}",
+            ),
+            (
+                "a\u{202e}b",
+                "no control or invisible character such as \\u{202e}",
+            ),
+            (
+                "ann\u{200b}",
+                "no control or invisible character such as \\u{200b}",
+            ),
+            (
+                "\u{feff}ann",
+                "no control or invisible character such as \\u{feff}",
+            ),
+            (
+                "a\u{ad}nn",
+                "no control or invisible character such as \\u{ad}",
+            ),
+            (
+                "ann\u{e0021}",
+                "no control or invisible character such as \\u{e0021}",
+            ),
         ] {
             let said = speaker(bad).expect_err(bad);
             assert!(said.contains(why), "{said}");

@@ -45,7 +45,7 @@ fn too_long(status: &Status, config: &Config) -> Option<String> {
     Some(if is_token || exceeded.contains(" :path:") {
         format!(
             "the server refuses the metadata of the call, because it accepts at most {limit} bytes; \
-             use a shorter token, or raise --max-metadata-bytes of the server"
+             use a shorter token, topic or producer, or raise --max-metadata-bytes of the server"
         )
     } else {
         format!(

@@ -147,8 +147,8 @@ fn a_line_that_is_too_long_for_the_server_is_refused_with_the_topic_and_the_limi
     // The number of the message depends on how many lines before it went with it.
     let (begin, end) = (
         "greeter-client: RESOURCE_EXHAUSTED: topic t: message ",
-        " of the call has 6000005 bytes, and this server accepts at most 4194304; the messages before \
-         it are stored; send shorter ones (server ",
+        " of the call has 6000005 bytes, and this server accepts at most 4194304; what was sent before \
+         it is stored; send shorter messages (server ",
     );
     assert!(said.starts_with(begin) && said.contains(end), "{said}");
     let get = ["get", "--topic", "t", "--from", "earliest", "--no-follow"];

@@ -131,6 +131,14 @@ fn the_token_file_is_read_again() {
 
     let broken = [
         (
+            format!("# Who may call\n\u{feff}bob {bob}"),
+            "tokens: line 2: the caller's name has the invisible character \\u{feff}",
+        ),
+        (
+            format!("bo\u{200b}b {bob}"),
+            "tokens: line 1: the caller's name has the invisible character \\u{200b}",
+        ),
+        (
             format!("bob {bob}\nann"),
             "tokens: line 2: the second word is neither",
         ),

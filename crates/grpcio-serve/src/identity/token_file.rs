@@ -26,6 +26,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use grpcio_credentials::FileError;
+use grpcio_streams::is_invisible;
 use openssl::memcmp;
 use openssl::sha::sha256;
 
@@ -140,6 +141,13 @@ impl Caller {
         let Some(name) = words.next() else {
             return Ok(None);
         };
+        if let Some(c) = name.chars().find(|c| is_invisible(*c)) {
+            return Err(format!(
+                "the caller's name has the invisible character {}, which a byte order mark within a \
+                 file is, too; remove it",
+                c.escape_unicode()
+            ));
+        }
         let known_by = match words.next() {
             Some("cert") => Some(KnownBy::Certificate),
             Some(word) => hash(word).map(KnownBy::Token),
