@@ -15,6 +15,7 @@ use topic_log::{Name, ProducerName};
 use super::calls::Client;
 use super::publish::{PublishError, PublishOptions, Publisher};
 use super::retry::Notice;
+use crate::protocol::reason::reworded;
 use crate::protocol::Receipt;
 
 /// When so many bytes are gathered for all topics together, all are sent and acknowledged before
@@ -160,10 +161,7 @@ fn of_topic(topic: &Name, error: PublishError) -> PublishError {
     match error {
         PublishError::Ended(status) if !status.message().starts_with(&start) => {
             let message = format!("{start}: {}", status.message());
-            let details = status.details().to_vec();
-            Status::new(status.code(), message)
-                .with_details(details)
-                .into()
+            reworded(status, message).into()
         }
         other => other,
     }

@@ -172,6 +172,17 @@ pub fn status_of(error: &Error) -> Status {
     }
 }
 
+/// The status with another message. A reason in its details stays, and repeats the new message:
+/// clients such as Python's `grpc_status` refuse details that say something else.
+pub(crate) fn reworded(status: Status, message: String) -> Status {
+    let reason = Reason::decode(&status);
+    let status = status.with_message(message);
+    match reason {
+        Some(reason) => reason.encode(status),
+        None => status,
+    }
+}
+
 impl Reason {
     /// Adds the reason to the details of `status`.
     pub fn encode(&self, status: Status) -> Status {
@@ -417,6 +428,23 @@ mod tests {
             let foreign = status.clone().with_details(details.to_vec());
             assert_eq!(Reason::decode(&foreign), None);
         }
+    }
+
+    /// Clients such as Python's `grpc_status` compare the two.
+    #[test]
+    fn details_repeat_a_message_that_is_changed() {
+        let (topic, epoch) = (Name::new("t").unwrap(), Epoch(1));
+        let reason = Reason::Draining {
+            topic,
+            epoch,
+            next: 3,
+        };
+        let status = reason.encode(Status::new(RpcStatusCode::ABORTED, "why"));
+        let status = reworded(status, "why, and where".into());
+        assert_eq!(status.to_string(), "ABORTED: why, and where");
+        let rich = rich_status::Status::parse_from_bytes(status.details()).unwrap();
+        assert_eq!(rich.message, "why, and where");
+        assert_eq!(Reason::decode(&status), Some(reason));
     }
 
     #[test]

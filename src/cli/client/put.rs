@@ -17,6 +17,7 @@ use super::tally::{sendable, Replaced, Skipped};
 use super::topic_field::TopicField;
 use crate::client::{Client, PublishOptions};
 use crate::protocol::message::longest_text;
+use crate::protocol::reason::reworded;
 use crate::protocol::{Reason, Receipt};
 use topic_log::{Name, ProducerName};
 
@@ -150,13 +151,13 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
 /// The failure, with the flag that gives other messages the numbers of earlier ones.
 fn numbered_from_start(failure: Failure) -> Failure {
     match failure {
-        Failure::Call(status) if is_reused(&status) => Failure::Call(Status::new(
-            status.code(),
-            format!(
+        Failure::Call(status) if is_reused(&status) => {
+            let message = format!(
                 "{}; without --from-start new messages get the numbers that follow",
                 status.message()
-            ),
-        )),
+            );
+            Failure::Call(reworded(status, message))
+        }
         failure => failure,
     }
 }

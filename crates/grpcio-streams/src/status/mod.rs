@@ -55,6 +55,15 @@ impl Status {
         }
     }
 
+    /// The same status with another message. The details stay as they are.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..self
+        }
+    }
+
     /// Adds details for programs, which are sent as `grpc-status-details-bin`. Clients expect an
     /// encoded `google.rpc.Status` there, which repeats the code and the message.
     #[must_use]
