@@ -12,7 +12,7 @@ use topic_log::{Appended, Cursor, Error, Message, Name, Sequence, StartAt, Store
 
 use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::protocol::message::response;
-use crate::protocol::reason::status_of;
+use crate::protocol::reason::{reworded, status_of};
 use crate::protocol::{Position, Reason, Receipt, Request};
 
 /// The messages that a publisher sends while the store is busy are appended together. Together they
@@ -173,17 +173,19 @@ impl Publishing {
         request: Request,
         requests: Requests<StreamReqData>,
     ) -> Result<Self, Status> {
-        let sequence = match (request.producer, request.sequence) {
-            (None, _) => None,
-            (Some(producer), Some(first)) => Some(Sequence { producer, first }),
-            (Some(producer), None) => {
+        let mut receipt = Receipt::new(request.topic, topic.epoch());
+        let sequence = match request.producer {
+            None => None,
+            Some(producer) => {
                 let expected = topic.expected(&producer).await;
-                let first = expected.map_err(|e| status_of(&e))?;
+                let expected = expected.map_err(|e| status_of(&e))?;
+                receipt.expected = Some(expected);
+                let first = request.sequence.unwrap_or(expected);
                 Some(Sequence { producer, first })
             }
         };
         Ok(Self {
-            receipt: Receipt::new(request.topic, topic.epoch()),
+            receipt,
             topic,
             sequence,
             requests,
@@ -204,10 +206,6 @@ impl Publishing {
         let mut receipt = self.receipt;
         receipt.earliest = self.topic.bounds().earliest;
         ended.map_err(|status| after(status, &receipt))?;
-        if let Some(Sequence { producer, .. }) = &self.sequence {
-            let expected = self.topic.expected(producer).await;
-            receipt.expected = Some(expected.map_err(|e| status_of(&e))?);
-        }
         Ok(receipt)
     }
 
@@ -218,6 +216,7 @@ impl Publishing {
                     let appended = appended.map_err(|e| status_of(&e))?;
                     let (stored, duplicates) = (appended.stored, appended.duplicates);
                     self.receipt.add(appended.first, stored, duplicates);
+                    self.receipt.expected = appended.expected;
                     self.appending = None;
                 }
             }
@@ -260,7 +259,7 @@ impl Publishing {
         let message = format!(
             "topic {topic}: {why}; what was sent before it is stored; send shorter messages"
         );
-        Status::new(status.code(), message)
+        reworded(status, message)
     }
 
     fn append(&mut self) -> Result<(), Status> {
@@ -303,9 +302,5 @@ fn after(status: Status, receipt: &Receipt) -> Status {
          {last}{dropped}",
         status.message()
     );
-    let told = Status::new(status.code(), message);
-    match Reason::decode(&status) {
-        Some(reason) => reason.encode(told),
-        None => told,
-    }
+    reworded(status, message)
 }

@@ -32,4 +32,7 @@ pub struct Appended {
     pub stored: u64,
     /// How many messages were not stored because the topic had them already.
     pub duplicates: u64,
+    /// The sequence number that the topic expects next of the batch's producer; `None` for a batch
+    /// without a sequence.
+    pub expected: Option<u64>,
 }

@@ -182,8 +182,8 @@ impl State {
     /// The recent messages from `offset` on, which is not before them.
     pub(crate) fn recent_at(&self, offset: Offset) -> impl Iterator<Item = &Message> {
         let skip = offset.saturating_sub(self.recent_from());
-        // At most the number of recent messages: a subscriber or a producer knows no others.
-        self.recent.iter().skip(skip as usize)
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        self.recent.iter().skip(skip)
     }
 
     /// The offset of the first recent message that was received at `time` or later.
@@ -202,8 +202,10 @@ impl State {
 
     /// When the message at `offset` was received. None where it is not in memory.
     pub(crate) fn received(&self, offset: Offset) -> Option<SystemTime> {
-        let index = usize::try_from(offset.checked_sub(self.recent_from())?).ok()?;
-        let message = self.recent.get(index)?;
+        if offset < self.recent_from() {
+            return None;
+        }
+        let message = self.recent_at(offset).next()?;
         Some(self.times.at(offset, message.time))
     }
 

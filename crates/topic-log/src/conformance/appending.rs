@@ -59,6 +59,7 @@ pub fn a_batch_gets_offsets_that_follow_each_other<H: Harness>() {
             first: Some(first),
             stored: count,
             duplicates: 0,
+            expected: None,
         };
         assert_eq!(append(&topic, texts(first..first + count)), appended);
     }
@@ -75,6 +76,7 @@ pub fn an_empty_batch_stores_nothing<H: Harness>() {
         first: None,
         stored: 0,
         duplicates: 0,
+        expected: None,
     };
     assert_eq!(append(&topic, Vec::new()), nothing);
     append(&topic, texts(0..1));

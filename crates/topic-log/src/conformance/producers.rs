@@ -21,19 +21,20 @@ pub fn duplicates_are_not_stored_again<H: Harness>() {
     let topic = topic(&*store, "t");
     for (first, count, appended) in [
         // A new producer may begin at any number.
-        (7, 3, (Some(0), 3, 0)),
-        (7, 3, (None, 0, 3)),
-        (8, 1, (None, 0, 1)),
-        (9, 3, (Some(3), 2, 1)),
-        (12, 1, (Some(5), 1, 0)),
-        (7, 7, (Some(6), 1, 6)),
-        (10, 0, (None, 0, 0)),
+        (7, 3, (Some(0), 3, 0, 10)),
+        (7, 3, (None, 0, 3, 10)),
+        (8, 1, (None, 0, 1, 10)),
+        (9, 3, (Some(3), 2, 1, 12)),
+        (12, 1, (Some(5), 1, 0, 13)),
+        (7, 7, (Some(6), 1, 6, 14)),
+        (10, 0, (None, 0, 0, 14)),
     ] {
-        let (first_offset, stored, duplicates) = appended;
+        let (first_offset, stored, duplicates, next) = appended;
         let expected = Appended {
             first: first_offset,
             stored,
             duplicates,
+            expected: Some(next),
         };
         assert_eq!(publish(&topic, "p", first, count), Ok(expected));
     }

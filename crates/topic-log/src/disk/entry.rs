@@ -173,8 +173,10 @@ impl Entry {
         most: usize,
     ) -> Option<Vec<(u64, SystemTime)>> {
         let state = self.tail.lock();
-        let skip = usize::try_from(offset.checked_sub(state.recent_from())?).ok()?;
-        let recent = state.recent.iter().skip(skip).take(most);
+        if offset < state.recent_from() {
+            return None;
+        }
+        let recent = state.recent_at(offset).take(most);
         let bytes = recent.map(|m| (Message::retained_bytes(&m.data), m.time));
         Some(bytes.collect())
     }

@@ -167,6 +167,7 @@ impl Change {
     ) -> Result<Appended, Error> {
         let count = append.batch.len() as u64;
         let mut duplicates = 0;
+        let mut expected = None;
         let mut published = None;
         if let Some(sequence) = &append.sequence {
             let producers = &append.entry.tail().lock().producers;
@@ -174,6 +175,7 @@ impl Change {
             let checked = producers.check(name, sequence, count, bounds)?;
             let before = producers.expected(&sequence.producer);
             duplicates = checked.duplicates;
+            expected = Some(checked.known.next);
             published = Some((sequence.producer.clone(), checked.known, before));
         }
         // Not more than `count`, which is a length.
@@ -203,6 +205,7 @@ impl Change {
             first: (stored > 0).then_some(first),
             stored,
             duplicates,
+            expected,
         })
     }
 }

@@ -107,6 +107,7 @@ impl MemoryTopic {
             }
         };
         let duplicates = checked.as_ref().map_or(0, |checked| checked.duplicates);
+        let expected = checked.as_ref().map(|checked| checked.known.next);
         // Not more than `count`, which is a length.
         let fresh = &batch[duplicates as usize..];
         let now = self.look(&mut state);
@@ -132,6 +133,7 @@ impl MemoryTopic {
             first: (stored > 0).then_some(first),
             stored,
             duplicates,
+            expected,
         })
     }
 
