@@ -55,14 +55,23 @@ fn fails_and_works_again(
             assert_eq!(status.code(), RpcStatusCode::UNAVAILABLE, "{status}");
             assert!(status.message().contains(&why), "{status}");
         };
-        let full = account.publish_in_batches("impatient", u64::MAX, 20);
-        refused(full.expect_err("it fails"));
+        let fill = |name: &str| {
+            let full = account.publish_in_batches(name, u64::MAX, 20);
+            refused(full.expect_err("it fails"));
+        };
+        fill("impatient");
         // New publishers are refused as well, at once. A few last messages may still fit.
         for n in 0..5 {
             let begun = Instant::now();
-            let late = account.publish(&format!("late-{n}"), 1_000);
-            refused(late.expect_err("it fails"));
-            assert!(begun.elapsed() < NOTICED_WITHIN, "{:?}", begun.elapsed());
+            match account.publish(&format!("late-{n}"), 1_000) {
+                Err(status) => {
+                    refused(status);
+                    assert!(begun.elapsed() < NOTICED_WITHIN, "{:?}", begun.elapsed());
+                }
+                // On a busy machine the store has time to open its files again meanwhile, and to
+                // remove those that it could not finish.
+                Ok(()) => fill(&format!("again-full-{n}")),
+            }
         }
         // Messages in memory can still be read, by old and by new subscribers.
         account.until_followed(account.ledger.total());
