@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, TryStream, TryStreamExt};
 use grpcio::{CallOption, ChannelBuilder, LbPolicy, MetadataBuilder};
 use grpcio_streams::client::{self, Conversation, Responses};
-use grpcio_streams::{limit_metadata, Queues, Status, TooLong};
+use grpcio_streams::{keepalive, limit_metadata, Queues, Status, TooLong};
 
 use super::config::{Balance, Config, ConfigError};
 use crate::generated::greeter::{StreamReqData, StreamResData};
@@ -62,9 +62,7 @@ impl Client {
         };
         let builder = match config.keepalive {
             None => builder,
-            Some(time) => builder
-                .keepalive_time(time.max(MIN_KEEPALIVE))
-                .keepalive_timeout(KEEPALIVE_TIMEOUT)
+            Some(time) => keepalive(builder, time.max(MIN_KEEPALIVE), KEEPALIVE_TIMEOUT)
                 // Otherwise a subscriber that sends nothing pings only twice.
                 .http2_max_pings_without_data(0),
         };

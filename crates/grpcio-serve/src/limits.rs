@@ -22,7 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grpcio::{ChannelBuilder, Environment, ResourceQuota};
-use grpcio_streams::{limit_metadata, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS};
+use grpcio_streams::{
+    keepalive, limit_metadata, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS,
+};
 
 /// The limits of what clients may use. Every time is from 1 ms to 24 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,8 +187,6 @@ impl Limits {
             // Clients that obey HTTP/2 wait. `call_limits` refuses the calls of clients that do
             // not.
             .max_concurrent_stream(i32::try_from(self.streams).unwrap_or(i32::MAX))
-            .keepalive_time(self.keepalive)
-            .keepalive_timeout(self.keepalive_timeout)
             // Connections without calls are pinged, too.
             .keepalive_permit_without_calls(true)
             .raw_cfg_int(
@@ -197,6 +197,7 @@ impl Limits {
             // Channelz counters cost time for each message and memory for each connection.
             .raw_cfg_int(key::CHANNELZ.to_owned(), channelz.into());
         let builder = limit_metadata(builder, self.metadata_bytes);
+        let builder = keepalive(builder, self.keepalive, self.keepalive_timeout);
         match self.connection_age {
             None => builder,
             Some(age) => {

@@ -76,6 +76,7 @@ mod codec;
 mod drain;
 mod fairness;
 mod forward;
+mod keepalive;
 mod limits;
 mod observer;
 mod peer;
@@ -92,6 +93,7 @@ pub use protobuf;
 
 pub use call::Call;
 pub use drain::{Drain, Draining};
+pub use keepalive::keepalive;
 pub use limits::{limit_metadata, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, METADATA_LIMITS};
 pub use observer::{Observer, Outcome, Silent};
 pub use queues::Queues;
