@@ -55,8 +55,9 @@
 //!    can end its call with another status
 //!    ([`Call::when_drained`](grpcio_streams::Call::when_drained)). New calls end with UNAVAILABLE,
 //!    too.
-//! 3. The C core closes its listeners and tells its connections to end. It cancels calls that it
-//!    has not handed to the server yet: their clients see CANCELLED.
+//! 3. Once the C core has sent the statuses of all calls, or 2 s later, it closes its listeners and
+//!    tells its connections to end. It cancels calls that it has not handed to the server yet: their
+//!    clients see CANCELLED.
 //! 4. Calls that have not ended after [`Config::grace`], because their clients do not read, are
 //!    cancelled.
 //! 5. The services [stop](Service::stop).

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ use crate::open_files;
 use crate::service::Service;
 use crate::services;
 use crate::tls::{Credentials, ServerTls};
+
+/// How long the calls may take to read their statuses before the core begins to close connections.
+/// Only a client that does not read takes longer.
+const STATUSES_READ_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long the threads of the completion queues may take to stop after the last call.
 const THREADS_STOP_WITHIN: Duration = Duration::from_secs(1);
@@ -186,10 +191,13 @@ impl Server {
             ..
         } = self;
         log::info!("shutting down: running calls end now, and are cancelled after {grace:?}");
+        let mut over = Delay::new(grace);
         drain.begin();
-        let stopped = core.shutdown();
         let stopped = block_on(async {
-            let Either::Right((_, stopped)) = future::select(stopped, Delay::new(grace)).await
+            let ended = pin!(drain.ended());
+            let waited = Delay::new(grace.min(STATUSES_READ_WITHIN));
+            future::select(ended, waited).await;
+            let Either::Right((_, stopped)) = future::select(core.shutdown(), &mut over).await
             else {
                 return true;
             };

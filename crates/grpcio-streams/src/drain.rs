@@ -1,11 +1,14 @@
 //! Ends the running calls of a server that shuts down.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 
 use futures::channel::oneshot;
-use futures::future::{Future, FutureExt, Shared};
+use futures::future::{self, Future, FutureExt, Shared};
 use futures::stream::{self, Stream, StreamExt};
+use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::status::Status;
@@ -23,7 +26,22 @@ pub struct Drain {
 
 /// A future that completes when its [`Drain`] begins or is dropped.
 #[derive(Clone, Debug)]
-pub struct Draining(Shared<oneshot::Receiver<()>>);
+pub struct Draining {
+    begun: Shared<oneshot::Receiver<()>>,
+    calls: Arc<Calls>,
+}
+
+/// How many calls a drain covers that have not ended yet.
+#[derive(Debug, Default)]
+struct Calls {
+    running: AtomicUsize,
+    /// Waits until there are none.
+    waiting: AtomicWaker,
+}
+
+/// A call that has not ended before this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running(Arc<Calls>);
 
 impl Drain {
     /// Creates a drain that has not begun.
@@ -31,7 +49,10 @@ impl Drain {
         let (begin, begun) = oneshot::channel();
         Self {
             begin: Mutex::new(Some(begin)),
-            draining: Draining(begun.shared()),
+            draining: Draining {
+                begun: begun.shared(),
+                calls: Arc::default(),
+            },
         }
     }
 
@@ -43,9 +64,29 @@ impl Drain {
         let _ = begin.map(|begin| begin.send(()));
         // A busy call only peeks, and `peek` shows the message only after some poll has received it.
         // Another thread may be polling at the moment, so this may take several polls.
-        while self.draining.0.peek().is_none() {
+        while self.draining.begun.peek().is_none() {
             let _ = self.draining().now_or_never();
         }
+    }
+
+    /// Completes when no call runs any more: the core has the status of each. A server that waits
+    /// for it before the core's own shutdown lets its clients read these statuses. The core closes
+    /// a connection as soon as its last call ends after the shutdown, and a client that still sends
+    /// on it then reads that it was reset instead.
+    ///
+    /// It may take until the client leaves or reads: flow control may hold a status back. Only one
+    /// task may wait at a time.
+    pub async fn ended(&self) {
+        let calls = &self.draining.calls;
+        future::poll_fn(|cx| {
+            calls.waiting.register(cx.waker());
+            if calls.running.load(Ordering::SeqCst) == 0 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// The future that the calls wait for.
@@ -61,6 +102,12 @@ impl Default for Drain {
 }
 
 impl Draining {
+    /// Counts a call until the result is dropped.
+    pub(crate) fn running(&self) -> Running {
+        self.calls.running.fetch_add(1, Ordering::SeqCst);
+        Running(self.calls.clone())
+    }
+
     /// Lets a stream fail and end as soon as the drain begins. Until then it passes on the items of
     /// `source`.
     ///
@@ -85,7 +132,7 @@ impl Draining {
                 return Poll::Ready(None);
             };
             // Peeking costs less than polling, which is necessary only when nothing is ready.
-            if waiting.0.peek().is_none() {
+            if waiting.begun.peek().is_none() {
                 if let Poll::Ready(item) = source.poll_next_unpin(cx) {
                     sent += u64::from(matches!(item, Some(Ok(_))));
                     return Poll::Ready(item);
@@ -102,7 +149,15 @@ impl Future for Draining {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_unpin(cx).map(|_| ())
+        self.begun.poll_unpin(cx).map(|_| ())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.waiting.wake();
+        }
     }
 }
 
@@ -126,6 +181,18 @@ mod tests {
         assert_eq!(block_on(stream.next()), failure);
         assert_eq!(block_on(stream.next()), None);
         assert_eq!(block_on(stream.next()), None);
+    }
+
+    #[test]
+    fn it_has_ended_when_the_last_call_has() {
+        let drain = Drain::new();
+        let calls = [drain.draining().running(), drain.draining().running()];
+        let mut ended = std::pin::pin!(drain.ended());
+        for call in calls {
+            assert_eq!(ended.as_mut().now_or_never(), None);
+            drop(call);
+        }
+        assert_eq!(ended.now_or_never(), Some(()));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(super) async fn serve<Req, Resp, H, S>(
     H: Fn(Arc<Call>, Requests<Req>) -> S,
     S: Stream<Item = Result<Resp, Status>>,
 {
+    let _running = options.draining.running();
     let admitted = options.admit(&mut call);
     let call = Arc::new(call);
     options.report_start(&call);
