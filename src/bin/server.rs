@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use env_logger::{Target, WriteStyle};
-use greeter_stream::cli::log_filter;
 use greeter_stream::cli::server::{in_flags, Args, ListError, ListTopics, Task};
+use greeter_stream::cli::{log_filter, VERSION};
 use greeter_stream::server::{self, Config};
 use grpcio_serve::{stop_signal, LogOutput};
 use signal_hook::consts::SIGXFSZ;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Task::Serve(config) => {
             let output = LogOutput::start();
             start_logging(&output);
+            log::info!("greeter-server {}", *VERSION);
             let done = serve(&config);
             output.finish(LOG_WRITTEN_WITHIN);
             done

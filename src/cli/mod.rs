@@ -6,5 +6,7 @@ mod log_filter;
 pub mod server;
 mod text;
 mod time;
+mod version;
 
 pub use log_filter::log_filter;
+pub use version::VERSION;

@@ -102,6 +102,13 @@ pub use service::{BuildError, ServiceBuilder};
 pub use status::{Status, TooLong};
 pub use text::{escaped, is_escaped, is_invisible};
 
+/// The version of gRPC whose C core this build uses, such as `1.56.2`.
+///
+/// The binding carries 1.56.2. It uses that of pkg-config's `grpc` instead where the build has the
+/// environment variable `GRPCIO_SYS_USE_PKG_CONFIG=1`. A library that is linked dynamically may be
+/// another one when the program runs.
+pub const CORE_VERSION: &str = env!("GRPC_CORE_VERSION");
+
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

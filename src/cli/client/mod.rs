@@ -33,6 +33,7 @@ use self::connection::Connection;
 use self::queue::on_one_queue;
 use self::security::Security;
 use super::text::print_completions;
+use super::VERSION;
 
 pub use crash::end_at_panics;
 pub use failure::Failure;
@@ -48,7 +49,7 @@ pub use input::{InputError, LineError};
 /// read or written, 2 wrong usage, 101 a bug in the program, 130 Ctrl-C. Closing the output early
 /// is not an error.
 #[derive(Debug, Parser)]
-#[command(name = "greeter-client", version)]
+#[command(name = "greeter-client", version = VERSION.as_str())]
 pub struct Args {
     /// Print completions for this shell and exit
     #[arg(long, value_name = "SHELL")]

@@ -19,6 +19,7 @@ use self::listen::{addresses, Addresses};
 use self::topics::TopicFlags;
 use super::text::print_completions;
 use crate::cli::time::time;
+use crate::cli::VERSION;
 use crate::server::Config;
 use crate::service;
 
@@ -41,7 +42,7 @@ const SECURITY: &str = "TLS and identity (the files are read again when they cha
 #[derive(Debug, Parser)]
 #[command(
     name = "greeter-server",
-    version,
+    version = VERSION.as_str(),
     args_conflicts_with_subcommands = true
 )]
 pub struct Args {

@@ -46,6 +46,32 @@ fn get_prints_a_message_a_line_as_it_arrives() {
 }
 
 #[test]
+fn the_programs_say_which_c_core_they_have() {
+    let core = if std::env::var("GRPCIO_SYS_USE_PKG_CONFIG").is_ok_and(|value| value == "1") {
+        let asked = run(command("pkg-config").args(["--modversion", "grpc"]), b"");
+        text(&asked.stdout).trim().to_owned()
+    } else {
+        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock"));
+        let lock = lock.expect("Cargo.lock");
+        let (_, binding) = lock
+            .split_once("name = \"grpcio-sys\"")
+            .expect("the binding");
+        let version = binding.lines().nth(1).expect("its version");
+        let (_, core) = version.split_once('+').expect("the version of the core");
+        core.split('-').next().unwrap_or_default().to_owned()
+    };
+    let version = format!("{}, on gRPC's C core {core}", env!("CARGO_PKG_VERSION"));
+    for (program, name) in [(CLIENT, "greeter-client"), (SERVER, "greeter-server")] {
+        let output = run(command(program).arg("--version"), b"");
+        assert_eq!(text(&output.stdout), format!("{name} {version}\n"));
+    }
+    let mut server = server::start(&[]);
+    server.log.wait_for(PATIENCE, |line| {
+        line.ends_with(&format!("greeter-server {version}"))
+    });
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let server = server::start(&["--ticks", "0", "--tick-interval", "0s"]);
     let mut get = Process::start(&mut client(&server.address, &["get", "aaa"]));
