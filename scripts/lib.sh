@@ -2,11 +2,21 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Everything that takes long to build is kept outside the clone, so that other clones can use it.
-# The C core alone takes 10 to 15 minutes on two cores.
+# The C core of gRPC that the programs run on:
+#   bundled  the one that the binding carries, of 2023; a plain `cargo build` builds it
+#   current  the one that scripts/core.sh builds
+#   system   the one that the system has
+CORE=${GREETER_CORE:-bundled}
+
+# Everything that takes long to build is kept outside the clone, so that other clones can use it. Each
+# core has a folder of its own, so that none is built again for another.
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
 TOOLS="$CACHE/tools"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE/target}"
+case $CORE in
+  bundled) target="$CACHE/target" ;;
+  *) target="$CACHE/target-$CORE" ;;
+esac
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$target}"
 export PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
 
 # For systems whose own Go is older than 1.21 and cannot fetch the toolchain that a module asks for.
@@ -23,6 +33,7 @@ die() {
 have() {
   case $1 in
     openssl) pkg-config --exists openssl 2>/dev/null ;;
+    zlib) pkg-config --exists zlib 2>/dev/null ;;
     pip) python3 -m pip --version >/dev/null 2>&1 ;;
     grpc++) pkg-config --exists grpc++ protobuf 2>/dev/null && command -v grpc_cpp_plugin >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
@@ -34,6 +45,9 @@ package() { # thing, system
     c++-fedora) echo gcc-c++ ;;
     c++-macos) echo "llvm (or: xcode-select --install)" ;;
     pkg-config-fedora) echo pkgconf-pkg-config ;;
+    ninja-debian | ninja-fedora) echo ninja-build ;;
+    zlib-debian) echo zlib1g-dev ;;
+    zlib-fedora) echo zlib-devel ;;
     openssl-debian) echo libssl-dev ;;
     openssl-fedora) echo openssl-devel ;;
     openssl-macos) echo openssl@3 ;;
@@ -86,6 +100,33 @@ need() {
 need_rust() {
   have cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
   need make cmake c++ pkg-config openssl
+  use_core
+}
+
+# Builds the C core, unless cargo does or it is there, and has cargo use it.
+use_core() {
+  case $CORE in
+    bundled) return 0 ;;
+    current) scripts/core.sh ;;
+    system) scripts/core.sh --system ;;
+    *) die "GREETER_CORE is '$CORE'; it must be bundled, current or system" ;;
+  esac
+  eval "$(core_variables)"
+}
+
+# Where scripts/core.sh puts a core. One that is made in another way gets another folder.
+core_place() {
+  local recipe version=
+  [ "$CORE" = current ] || version=-$(pkg-config --modversion grpc 2>/dev/null || echo none)
+  recipe=$(find scripts/core -type f | LC_ALL=C sort | xargs cat | cksum)
+  echo "$CACHE/core-$CORE$version-${recipe%% *}"
+}
+
+# The variables with which cargo uses it, as commands of a shell.
+core_variables() {
+  [ "$CORE" != bundled ] || return 0
+  echo "export GRPCIO_SYS_USE_PKG_CONFIG=1"
+  echo "export PKG_CONFIG_PATH='$(core_place)/lib/pkgconfig'\"\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}\""
 }
 
 need_go() {
@@ -114,7 +155,9 @@ need_go() {
 # Builds the programs, and what the arguments for cargo add. All other builds use the same profile, so
 # they share the C core.
 build() {
-  if ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
+  if [ "$CORE" != bundled ]; then
+    say "Building; the first time this takes about 3 minutes on two cores"
+  elif ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
     say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
   else
     say "Building; the C core is already built"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes the C core of gRPC that the other scripts build with, once, outside the clone. The binding
+# itself carries one of 2023, which a plain `cargo build` builds.
+#
+#   scripts/core.sh            compiles the sources that the gRPC project has released, for the
+#                              system's OpenSSL and zlib
+#   scripts/core.sh --system   takes the gRPC that the system has, if it is new enough
+#   scripts/core.sh --env      makes nothing; prints the variables with which cargo uses the core
+#
+# GRPC_SOURCE is a folder with the unpacked sources, for machines that cannot reach PyPI.
+# GREETER_CORE says which core --env and the other scripts use: current, system or bundled.
+source "$(dirname "$0")/lib.sh"
+
+usage="usage: scripts/core.sh [--system | --env]"
+[ $# -le 1 ] || die "$usage"
+case "${1-}" in
+  '') CORE=current ;;
+  --system) CORE=system ;;
+  --env)
+    core_variables
+    exit
+    ;;
+  *) die "unknown argument '$1'; $usage" ;;
+esac
+
+place=$(core_place)
+if [ -d "$place" ]; then
+  echo "The C core is in $place"
+  exit
+fi
+
+need cmake ninja c++ pkg-config openssl zlib
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ "$CORE" = current ]; then
+  say "Compiling gRPC's C core; this takes 6 to 8 minutes on two cores, once"
+  what=(-DGRPC_SOURCE="${GRPC_SOURCE-}")
+else
+  what=(-DGRPC_SYSTEM=ON)
+fi
+begun=$SECONDS
+cmake -G Ninja -S scripts/core -B "$work" -Wno-dev -DCMAKE_BUILD_TYPE=None "${what[@]}" >"$work/log" ||
+  die "cmake failed; its messages are above"
+# Tells each tenth step.
+NINJA_STATUS='%es: %f of %t steps|' ninja -C "$work" | tee "$work/log" |
+  awk -F '|' '/steps/ && NR % 10 == 0 { print $1; fflush() }' || {
+  grep -A 40 FAILED "$work/log" >&2
+  die "the C core cannot be compiled; the first errors are above"
+}
+# In one step, so that an interrupted run leaves nothing that looks complete.
+mkdir -p "$CACHE"
+rm -rf "$place.new"
+cmake --install "$work" --prefix "$place.new" >/dev/null
+mv "$place.new" "$place"
+echo "The C core is in $place, after $((SECONDS - begun)) s"
