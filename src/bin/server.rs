@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Task::Serve(config) => {
             let output = LogOutput::start();
             start_logging(&output);
-            log::info!("greeter-server {}", *VERSION);
+            log::info!(target: "greeter_stream", "greeter-server {}", *VERSION);
             let done = serve(&config);
             output.finish(LOG_WRITTEN_WITHIN);
             done
