@@ -195,7 +195,7 @@ impl Server {
         drain.begin();
         let stopped = block_on(async {
             let ended = pin!(drain.ended());
-            let waited = Delay::new(grace.min(STATUSES_READ_WITHIN));
+            let waited = Delay::new(STATUSES_READ_WITHIN.min(grace / 2));
             future::select(ended, waited).await;
             let Either::Right((_, stopped)) = future::select(core.shutdown(), &mut over).await
             else {

@@ -25,6 +25,14 @@ impl Window {
         }
     }
 
+    /// The same with a later end.
+    pub(super) fn and(self, longer: Duration) -> Self {
+        Self {
+            end: self.end + longer,
+            ..self
+        }
+    }
+
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }

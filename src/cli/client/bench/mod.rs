@@ -23,10 +23,11 @@ use grpcio::RpcStatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(super) use self::flags::Args;
+use self::flags::Work;
 use self::meter::{Meter, Window};
 use self::process::Process;
 use self::report::{Cost, Report};
-use self::work::{topic, Bench, Stream};
+use self::work::{topic, Bench, Stream, GRACE};
 use crate::cli::client::failure::Failure;
 use crate::cli::client::queue::{reached, THREADS_STOP_WITHIN};
 use crate::client::{Client, Config};
@@ -79,7 +80,12 @@ pub(super) fn run(config: &Config, wait: bool, args: Args) -> Result<(), Failure
             is_ready.next().await;
         }
         let window = Window::from_now(load.warmup, load.duration);
-        let _ = meter.window.set(window);
+        let counted = match &work {
+            // The one message of `idle` is sent near the end, and may arrive after it.
+            Work::Idle(_) => window.and(GRACE),
+            _ => window,
+        };
+        let _ = meter.window.set(counted);
         let _ = open.send(window);
         progress(&meter, window.begin).await;
         let before = usage()?;

@@ -52,7 +52,7 @@ const AHEAD_MESSAGES: u64 = 10_000;
 const AHEAD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long a stream may run after the end of the measurement.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 impl Bench {
     /// Fills the topic, if the load needs that.
@@ -79,7 +79,8 @@ impl Bench {
                     Work::Get(_) => bench.get(caller).boxed(),
                     Work::Put(_) => bench.put(caller, n).boxed(),
                     Work::Ping(_) => bench.ping(caller, n).boxed(),
-                    Work::Fan(_) | Work::Idle(_) => bench.follow(caller, n).boxed(),
+                    Work::Fan(_) => bench.follow(caller, n).boxed(),
+                    Work::Idle(_) => bench.wait(caller, n).boxed(),
                     Work::Calls(_) => bench.calls(caller, n).boxed(),
                 };
                 (client, self.clone().in_time(stream).boxed())
@@ -151,13 +152,10 @@ impl Bench {
     /// A subscriber. The first message shows that it follows the topic. All later messages are
     /// measured.
     async fn follow(self: Arc<Self>, client: Client, n: usize) -> Result<(), Status> {
-        let mut feed = self.feed(&client, true)?;
-        feed.try_next().await?.ok_or_else(ended)?;
-        let window = self.ready().await?;
+        let (mut feed, window) = self.following(&client).await?;
         let following = async {
             loop {
-                let message = feed.try_next().await?.ok_or_else(ended)?;
-                self.meter.record(self.sent(&message.data)?, n);
+                self.receive(&mut feed, n).await?;
             }
         };
         futures::pin_mut!(following);
@@ -165,6 +163,28 @@ impl Bench {
             Either::Left((failed, _)) => failed,
             Either::Right(_) => Ok(()),
         }
+    }
+
+    /// A subscriber of `idle`. It waits for the one message however late it comes.
+    async fn wait(self: Arc<Self>, client: Client, n: usize) -> Result<(), Status> {
+        let (mut feed, _) = self.following(&client).await?;
+        self.receive(&mut feed, n).await
+    }
+
+    /// A stream that follows the topic, and the time of the measurement.
+    async fn following(
+        &self,
+        client: &Client,
+    ) -> Result<(Responses<StreamResData>, Window), Status> {
+        let mut feed = self.feed(client, true)?;
+        feed.try_next().await?.ok_or_else(ended)?;
+        Ok((feed, self.ready().await?))
+    }
+
+    async fn receive(&self, feed: &mut Responses<StreamResData>, n: usize) -> Result<(), Status> {
+        let message = feed.try_next().await?.ok_or_else(ended)?;
+        self.meter.record(self.sent(&message.data)?, n);
+        Ok(())
     }
 
     async fn calls(self: Arc<Self>, client: Client, n: usize) -> Result<(), Status> {
