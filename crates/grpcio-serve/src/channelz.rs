@@ -14,6 +14,7 @@ use std::sync::Arc;
 use grpcio::{channelz as core, RpcStatusCode};
 use grpcio_streams::{Call, ServiceBuilder, Status};
 use protobuf::MessageFull;
+use protobuf_json_mapping::{parse_from_str_with_options, ParseOptions};
 
 use crate::generated::grpc_channelz_v1::{
     GetChannelRequest, GetChannelResponse, GetServerRequest, GetServerResponse,
@@ -109,7 +110,12 @@ fn read<T: MessageFull>(json: &str) -> Result<T, Status> {
     if json.is_empty() {
         return Err(not_found());
     }
-    protobuf_json_mapping::parse_from_str(json).map_err(|e| {
+    // A core may know more than the protocol has here.
+    let options = ParseOptions {
+        ignore_unknown_fields: true,
+        ..ParseOptions::default()
+    };
+    parse_from_str_with_options(json, &options).map_err(|e| {
         log::error!("the gRPC core's channelz data cannot be read: {e}: {json}");
         Status::internal("the gRPC core's channelz data cannot be read; the server's log says why")
     })
@@ -136,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_the_core_writes_is_read() {
-        // In the core's spelling: names of both kinds, and numbers as text.
-        let json = r#"{"socket": {"ref": {"socketId": "7"}, "remote": {"tcpip_address":
+        // In the core's spelling: names of both kinds, numbers as text, and a field of a newer core.
+        let json = r#"{"new": 1, "socket": {"ref": {"socketId": "7"}, "remote": {"tcpip_address":
             {"ip_address": "fwAAAQ==", "port": "50052"}}, "security": {"tls":
             {"standard_name": "TLS_AES_128_GCM_SHA256", "remote_certificate": "/+8="}}}}"#;
         let socket = read::<GetSocketResponse>(json).unwrap().socket;
@@ -151,7 +157,7 @@ mod tests {
         for (json, code) in [
             ("", RpcStatusCode::NOT_FOUND),
             ("{", RpcStatusCode::INTERNAL),
-            (r#"{"new": 1}"#, RpcStatusCode::INTERNAL),
+            (r#"{"socket": 1}"#, RpcStatusCode::INTERNAL),
         ] {
             let read = read::<GetSocketResponse>(json);
             assert_eq!(read.map_err(|status| status.code()), Err(code), "{json}");

@@ -126,6 +126,12 @@ mod key {
     pub(super) const HANDSHAKE: &CStr = c"grpc.server_handshake_timeout_ms";
     pub(super) const AGE: &CStr = c"grpc.max_connection_age_ms";
     pub(super) const AGE_GRACE: &CStr = c"grpc.max_connection_age_grace_ms";
+    /// How many calls newer cores let wait until the binding takes them. From the first number on
+    /// they refuse some with CANCELLED, from the second on all: 1,000 and 3,000 unless set.
+    pub(super) const PENDING: [&CStr; 2] = [
+        c"grpc.server.max_pending_requests",
+        c"grpc.server.max_pending_requests_hard_limit",
+    ];
     /// The binding has a function for this argument, but with a name that the core does not know.
     pub(super) const PING_INTERVAL: &CStr = c"grpc.http2.min_ping_interval_without_data_ms";
 }
@@ -196,6 +202,12 @@ impl Limits {
             .raw_cfg_int(key::HANDSHAKE.to_owned(), milliseconds(self.handshake))
             // Channelz counters cost time for each message and memory for each connection.
             .raw_cfg_int(key::CHANNELZ.to_owned(), channelz.into());
+        let builder = key::PENDING.into_iter().fold(builder, |builder, name| {
+            builder.raw_cfg_int(
+                name.to_owned(),
+                i32::try_from(self.calls).unwrap_or(i32::MAX),
+            )
+        });
         let builder = limit_metadata(builder, self.metadata_bytes);
         let builder = keepalive(builder, self.keepalive, self.keepalive_timeout);
         match self.connection_age {

@@ -58,7 +58,8 @@ fn too_long(status: &Status, config: &Config) -> Option<String> {
 /// Why connecting fails. The errors of the C core are meant for its developers. None for an error of
 /// another kind.
 fn connecting(said: &str, tls: Option<&ClientTls>) -> Option<String> {
-    if said.starts_with("DNS resolution failed") {
+    let unresolved = ["DNS resolution failed", "errors resolving "];
+    if unresolved.iter().any(|text| said.starts_with(text)) {
         return Some("the name of the server is not found, or no DNS server answers".to_owned());
     }
     let (_, error) = said.split_once("; last error: ")?;
@@ -85,8 +86,9 @@ fn handshake(said: &str, tls: Option<&ClientTls>) -> Option<&'static str> {
     ];
     let hung_up = hung_up.iter().any(says);
     // Other parts of OpenSSL report what is wrong with a signature.
+    let handshake_failed = says(&"handshake failed: ") || says(&"handshake failed (");
     let not_accepted =
-        says(&"certificate verify failed") || says(&"handshake failed: ") && !says(&"SSL routines");
+        says(&"certificate verify failed") || handshake_failed && !says(&"SSL routines");
     Some(match tls {
         None if hung_up => {
             "the server ended the connection at once: if it speaks TLS this client has to as well; \

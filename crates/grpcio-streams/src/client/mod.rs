@@ -62,7 +62,7 @@ pub fn server_streaming<Req: Message, Resp: Message>(
 ) -> Result<Responses<Resp>, Status> {
     let method = method(path, protobuf(), unparsed());
     let options = options.into();
-    let bounds = options.bounds();
+    let bounds = options.bounds()?;
     let receiver = client.server_streaming(&method, request, options.call)?;
     Ok(Responses::new(client, Receiver::Single(receiver), bounds))
 }
@@ -134,7 +134,7 @@ fn start<Req: Message, Resp: Message>(
     options: Options,
 ) -> Result<(ClientDuplexSender<Req>, Responses<Resp>), Status> {
     let method = method(path, protobuf(), unparsed());
-    let bounds = options.bounds();
+    let bounds = options.bounds()?;
     let (sink, receiver) = client.duplex_streaming(&method, options.call)?;
     let responses = Responses::new(client, Receiver::Duplex(receiver), bounds);
     Ok((sink, responses))

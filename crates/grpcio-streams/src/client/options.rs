@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use grpcio::CallOption;
 
+use crate::status::Status;
+
 /// The options of a call: those of the binding, and the length of messages.
 pub struct Options {
     pub(super) call: CallOption,
@@ -20,12 +22,18 @@ pub(super) struct Bounds {
 }
 
 impl Options {
-    pub(super) fn bounds(&self) -> Bounds {
+    /// # Errors
+    ///
+    /// DEADLINE_EXCEEDED for a timeout of 0. Newer cores notice it late or not at all.
+    pub(super) fn bounds(&self) -> Result<Bounds, Status> {
         let timeout = self.call.get_timeout();
-        Bounds {
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Status::deadline_exceeded("the timeout of the call is 0"));
+        }
+        Ok(Bounds {
             message_bytes: self.max_message_bytes,
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-        }
+        })
     }
 
     /// Sets the length of the longest message that the server may send, in bytes as encoded. A call

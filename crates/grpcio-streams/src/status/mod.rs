@@ -153,8 +153,18 @@ impl Error for Status {}
 
 impl From<RpcStatus> for Status {
     fn from(status: RpcStatus) -> Self {
-        Self::new(status.code(), status.message()).with_details(status.details().to_vec())
+        let message = unwrapped(status.message());
+        Self::new(status.code(), message).with_details(status.details().to_vec())
     }
+}
+
+/// What happened, without what newer cores say around it: `Stream removed (RST_STREAM (what))`.
+fn unwrapped(message: &str) -> &str {
+    let unwrap = |said, around| {
+        let inner = str::strip_prefix(said, around).and_then(|said| said.strip_suffix(')'));
+        inner.unwrap_or(said)
+    };
+    unwrap(unwrap(message, "Stream removed ("), "RST_STREAM (")
 }
 
 /// The status as it is sent: see the [limits](Status#limits).
@@ -197,6 +207,26 @@ mod tests {
         let status = Status::from(grpcio::Error::RpcFailure(with_debug_text));
         assert_eq!(status.to_string(), "UNAVAILABLE: draining");
         assert_eq!(Status::ok().to_string(), "OK");
+    }
+
+    #[test]
+    fn messages_of_newer_cores_are_as_those_of_older_ones() {
+        for (said, shown) in [
+            (
+                "Stream removed (RST_STREAM (Received RST_STREAM with error code 8))",
+                "Received RST_STREAM with error code 8",
+            ),
+            ("Stream removed (Deadline Exceeded)", "Deadline Exceeded"),
+            (
+                "Stream removed (Socket closed",
+                "Stream removed (Socket closed",
+            ),
+            ("no stock (aaa)", "no stock (aaa)"),
+            ("", ""),
+        ] {
+            let status = RpcStatus::with_message(RpcStatusCode::ABORTED, said.to_owned());
+            assert_eq!(Status::from(status).message(), shown);
+        }
     }
 
     #[test]
