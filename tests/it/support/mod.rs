@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod callers;
+pub mod core;
 pub mod durable;
 pub mod envoy;
 pub mod messages;

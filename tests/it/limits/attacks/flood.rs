@@ -7,6 +7,8 @@ use greeter_stream::protocol::PUT_STREAM;
 use testkit::http2::{code, flag, frame, Answers, Connection};
 
 use super::{connect_and_acknowledge, survives, survives_unlimited, times};
+use crate::support::core::core;
+
 /// How many frames are sent together.
 const TOGETHER: u32 = 100;
 
@@ -51,7 +53,8 @@ fn pings_are_told_to_calm_down() {
         let answers = flood(with_an_upload(address), frames, ping);
         let why = (code::ENHANCE_YOUR_CALM, "too_many_pings".to_owned());
         assert_eq!(answers.goodbye, Some(why));
-        assert!(!answers.finished, "the connection lives on: {answers:?}");
+        let lives = core().lives_after_too_many_pings;
+        assert_eq!(answers.finished, lives, "{answers:?}");
         format!("{} of {frames} answered, GOAWAY", answers.of(frame::PING))
     });
 }
@@ -60,18 +63,13 @@ fn pings_are_told_to_calm_down() {
 #[test]
 fn frames_without_an_effect_are_read_and_forgotten() {
     type One = fn(&mut Connection, u32);
-    let cases: [(&str, One); 13] = [
+    let cases: [(&str, One); 10] = [
         ("answers to no ping", |c, _| {
             c.write(frame::PING, flag::ACK, 0, &[0; 8]);
         }),
         ("SETTINGS", |c, _| c.write(frame::SETTINGS, 0, 0, &[])),
         ("SETTINGS of the window", |c, n| {
             c.write(frame::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, n as u8]);
-        }),
-        ("acknowledged SETTINGS", |c, _| c.acknowledge_settings()),
-        ("empty DATA", |c, _| c.write(frame::DATA, 0, 1, &[])),
-        ("empty DATA of no call", |c, _| {
-            c.write(frame::DATA, 0, 3, &[])
         }),
         ("PRIORITY", |c, n| {
             c.write(frame::PRIORITY, 0, 1, &[0, 0, 0, 0, n as u8]);
@@ -96,6 +94,38 @@ fn frames_without_an_effect_are_read_and_forgotten() {
             assert!(answers.finished, "{what}: {answers:?}");
             assert_eq!(answers.goodbye, None, "{what}");
             format!("{frames}, {} acknowledged", answers.of(frame::SETTINGS))
+        })
+    };
+    drop(cases.map(of));
+}
+
+/// Some cores end a connection for them. Others read them as those above.
+#[test]
+fn frames_that_a_core_may_end_the_connection_for() {
+    type One = fn(&mut Connection);
+    let cases: [(&str, One, bool); 3] = [
+        (
+            "empty DATA",
+            |c| c.write(frame::DATA, 0, 1, &[]),
+            core().lives_after_empty_frames,
+        ),
+        (
+            "empty DATA of no call",
+            |c| c.write(frame::DATA, 0, 3, &[]),
+            core().lives_after_empty_frames,
+        ),
+        (
+            "acknowledged SETTINGS",
+            |c| c.acknowledge_settings(),
+            core().lives_after_unasked_acknowledgements,
+        ),
+    ];
+    let of = |(what, one, lives): (_, One, bool)| {
+        survives(what, |address| {
+            let frames = times(1_000_000);
+            let answers = flood(with_an_upload(address), frames, |c, _| one(c));
+            assert_eq!(answers.finished, lives, "{what}: {answers:?}");
+            format!("{frames}, the connection lives on: {lives}")
         })
     };
     drop(cases.map(of));

@@ -5,6 +5,8 @@ use grpcio::RpcStatusCode;
 use testkit::http2::{block, fields, flag, frame};
 
 use super::{connect_and_acknowledge, survives, times, Aftermath};
+use crate::support::core::core;
+
 /// Makes `calls` calls on one connection, of which the first has the headers `first` and the others
 /// `later`. Each is refused, because its headers are over 16 KiB as the C core counts them: with 32
 /// bytes more for each header. The connection lives on.
@@ -14,7 +16,6 @@ fn bomb(what: &str, calls: u32, first: &[u8], later: &[u8]) -> Aftermath {
         connection.header_block(1, first);
         let (code, why) = connection.status().expect("refused");
         assert_eq!(code, RpcStatusCode::RESOURCE_EXHAUSTED, "{why}");
-        assert!(why.contains("metadata size exceeds"), "{why}");
 
         let calls = times(calls);
         let answers = connection.count().expect("reads");
@@ -58,10 +59,10 @@ fn references_that_expand_are_refused() {
     drop(bomb("references", 1_000, &first, &later));
 }
 
-/// CVE-2024-27316 and similar attacks. The server parses and drops what comes, and holds no more than
-/// the limit.
+/// CVE-2024-27316 and similar attacks. The server holds no more than the limit: it drops what comes, or
+/// ends the connection.
 #[test]
-fn headers_that_never_end_are_read_and_forgotten() {
+fn headers_that_never_end_take_no_memory() {
     let start = block(PUT_STREAM, &[]);
     let field = |length| fields(&[("x", &"y".repeat(length))]);
     let cases = [
@@ -77,15 +78,20 @@ fn headers_that_never_end_are_read_and_forgotten() {
             let frames = times(frames);
             for n in 0..frames {
                 connection.write(frame::CONTINUATION, 0, 1, &field);
-                if n % 100 == 0 {
-                    connection.send().expect("the server reads");
+                if n % 100 == 0 && connection.send().is_err() {
+                    break;
                 }
             }
             connection.write(frame::CONTINUATION, flag::END_HEADERS, 1, &[]);
-            connection.finish().expect("the server reads");
+            // The server may have ended the connection.
+            let _ = connection.finish();
             let answers = answers.join().expect("no panic");
-            assert!(answers.finished, "{answers:?}");
-            format!("{frames} frames of {} bytes", field.len())
+            let lives = !field.is_empty() || core().lives_after_empty_frames;
+            assert_eq!(answers.finished, lives, "{what}: {answers:?}");
+            format!(
+                "{frames} frames of {} bytes, the connection lives on: {lives}",
+                field.len()
+            )
         })
     };
     drop(cases.map(of));

@@ -1,0 +1,63 @@
+//! What the C cores do differently with what is malformed or hostile. A test that meets a difference
+//! looks it up here.
+
+use grpcio::RpcStatusCode;
+use grpcio_streams::CORE_VERSION;
+
+/// How a core behaves.
+pub struct Core {
+    /// The status of a call without a header that HTTP/2 or gRPC requires, or whose method is that of
+    /// another request. None if the call is reset.
+    pub incomplete: Option<RpcStatusCode>,
+    /// The status of a call whose method, scheme or `te` are of no request.
+    pub foreign: RpcStatusCode,
+    /// The status of a call with a header that cannot be parsed.
+    pub malformed: RpcStatusCode,
+    /// The status of a call with the content type of something else.
+    pub other_content: RpcStatusCode,
+    /// Whether the connection of a client lives on that was told to calm down.
+    pub lives_after_too_many_pings: bool,
+    /// Whether a connection lives on where SETTINGS are acknowledged that were never sent.
+    pub lives_after_unasked_acknowledgements: bool,
+    /// Whether a connection lives on that sends empty frames of DATA or CONTINUATION.
+    pub lives_after_empty_frames: bool,
+    /// Whether the core itself refuses calls beyond the limit of a connection that has not
+    /// acknowledged the limit.
+    pub limits_before_settings: bool,
+    /// Whether channelz has the number of the events of a channel.
+    pub counts_events: bool,
+}
+
+const BUNDLED: Core = Core {
+    incomplete: Some(RpcStatusCode::UNKNOWN),
+    foreign: RpcStatusCode::UNKNOWN,
+    malformed: RpcStatusCode::CANCELLED,
+    other_content: RpcStatusCode::CANCELLED,
+    lives_after_too_many_pings: false,
+    lives_after_unasked_acknowledgements: true,
+    lives_after_empty_frames: true,
+    limits_before_settings: false,
+    counts_events: true,
+};
+
+/// 1.85, and what is tried of others.
+const CURRENT: Core = Core {
+    incomplete: None,
+    foreign: RpcStatusCode::INTERNAL,
+    malformed: RpcStatusCode::INTERNAL,
+    other_content: RpcStatusCode::OK,
+    lives_after_too_many_pings: true,
+    lives_after_unasked_acknowledgements: false,
+    lives_after_empty_frames: false,
+    limits_before_settings: true,
+    counts_events: false,
+};
+
+/// The core of this build.
+pub fn core() -> &'static Core {
+    if CORE_VERSION.starts_with("1.56.") {
+        &BUNDLED
+    } else {
+        &CURRENT
+    }
+}
