@@ -170,9 +170,10 @@ fn a_client_that_drops_its_stream_cancels_the_call() {
     let mut ticks = client.get("aaa").expect("starts");
     next("tick", &mut ticks);
     drop(ticks);
+    // The server may learn of the end before it learns that the tick was sent.
     server.log.wait_for_all(
         SECOND,
-        &["GetStream", "1 out: CANCELLED: the client is gone"],
+        &["GetStream", " out: CANCELLED: the client is gone"],
     );
 }
 
