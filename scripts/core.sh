@@ -29,6 +29,16 @@ if [ -d "$place" ]; then
   exit
 fi
 
+# Tells each tenth step.
+each_tenth() {
+  local step n=0
+  while IFS='|' read -r step _; do
+    [[ $step == *steps ]] || continue
+    n=$((n + 1))
+    [ $((n % 10)) -ne 0 ] || echo "$step"
+  done
+}
+
 need cmake ninja c++ pkg-config openssl zlib
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -41,9 +51,7 @@ fi
 begun=$SECONDS
 cmake -G Ninja -S scripts/core -B "$work" -Wno-dev -DCMAKE_BUILD_TYPE=None "${what[@]}" >"$work/log" ||
   die "cmake failed; its messages are above"
-# Tells each tenth step.
-NINJA_STATUS='%es: %f of %t steps|' ninja -C "$work" | tee "$work/log" |
-  awk -F '|' '/steps/ && NR % 10 == 0 { print $1; fflush() }' || {
+NINJA_STATUS='%es: %f of %t steps|' ninja -C "$work" | tee "$work/log" | each_tenth || {
   grep -A 40 FAILED "$work/log" >&2
   die "the C core cannot be compiled; the first errors are above"
 }
