@@ -11,6 +11,9 @@
 # GREETER_CORE says which core --env and the other scripts use: current, system or bundled.
 source "$(dirname "$0")/lib.sh"
 
+# Older cores of a system were not tried.
+OLDEST=1.80
+
 usage="usage: scripts/core.sh [--system | --env]"
 [ $# -le 1 ] || die "$usage"
 case "${1-}" in
@@ -46,6 +49,9 @@ if [ "$CORE" = current ]; then
   say "Compiling gRPC's C core; this takes 6 to 8 minutes on two cores, once"
   what=(-DGRPC_SOURCE="${GRPC_SOURCE-}")
 else
+  found=$(pkg-config --modversion grpc 2>/dev/null || echo "no gRPC")
+  pkg-config --exists "grpc >= $OLDEST" ||
+    die "the system has $found, and $OLDEST or newer is needed; GREETER_CORE=current compiles one"
   what=(-DGRPC_SYSTEM=ON)
 fi
 begun=$SECONDS
