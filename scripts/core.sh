@@ -46,7 +46,7 @@ need cmake ninja c++ pkg-config openssl zlib
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "$CORE" = current ]; then
-  say "Compiling gRPC's C core; this takes 6 to 8 minutes on two cores, once"
+  say "Compiling gRPC's C core; this takes 10 to 13 minutes on two cores, once"
   what=(-DGRPC_SOURCE="${GRPC_SOURCE-}")
 else
   found=$(pkg-config --modversion grpc 2>/dev/null || echo "no gRPC")

@@ -156,7 +156,7 @@ need_go() {
 # they share the C core.
 build() {
   if [ "$CORE" != bundled ]; then
-    say "Building; the first time this takes about 3 minutes on two cores"
+    say "Building; the first time this takes about 4 minutes on two cores"
   elif ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
     say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
   else
