@@ -24,6 +24,9 @@ pub struct Core {
     /// Whether the core itself refuses calls beyond the limit of a connection that has not
     /// acknowledged the limit.
     pub limits_before_settings: bool,
+    /// Whether the status of each call with too much metadata says so. 1.85 is silent about 100,000
+    /// headers.
+    pub always_names_the_metadata: bool,
     /// Whether channelz has the number of the events of a channel.
     pub counts_events: bool,
 }
@@ -37,6 +40,7 @@ const BUNDLED: Core = Core {
     lives_after_unasked_acknowledgements: true,
     lives_after_empty_frames: true,
     limits_before_settings: false,
+    always_names_the_metadata: true,
     counts_events: true,
 };
 
@@ -50,6 +54,7 @@ const CURRENT: Core = Core {
     lives_after_unasked_acknowledgements: false,
     lives_after_empty_frames: false,
     limits_before_settings: true,
+    always_names_the_metadata: false,
     counts_events: false,
 };
 
