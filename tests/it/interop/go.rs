@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use testkit::clock::unix_seconds;
 use testkit::lines::Lines;
 use testkit::process::{command, run, text, Process};
-use testkit::wait::PATIENCE;
+use testkit::wait::{pause, PATIENCE};
 
 use crate::support::program::client;
 use crate::support::server;
@@ -42,12 +42,19 @@ fn go(program: &str) -> PathBuf {
     folder.join(program)
 }
 
-/// Reserves the port of the original programs until the guard is dropped.
+/// Reserves the port of the original programs until the guard is dropped. Waits for it: the system may
+/// have given it to a connection of another test.
 fn the_port() -> MutexGuard<'static, ()> {
     static PORT: Mutex<()> = Mutex::new(());
     let guard = PORT.lock();
-    if let Err(e) = TcpListener::bind(("127.0.0.1", ORIGINAL_PORT)) {
-        panic!("the original programs need port {ORIGINAL_PORT}: {e}; stop what uses it");
+    let started = Instant::now();
+    while let Err(e) = TcpListener::bind(("127.0.0.1", ORIGINAL_PORT)) {
+        let why = "the original programs need port";
+        assert!(
+            started.elapsed() < 3 * PATIENCE,
+            "{why} {ORIGINAL_PORT}: {e}; stop what uses it"
+        );
+        pause(50);
     }
     guard
 }
