@@ -3,6 +3,7 @@
 pub mod client;
 mod environment;
 mod log_filter;
+mod metadata_bytes;
 pub mod server;
 mod text;
 mod time;

@@ -14,8 +14,8 @@ use crate::generated::greeter::{StreamReqData, StreamResData};
 use crate::protocol::message::{encoded_bytes, request};
 use crate::protocol::{Request, ALL_STREAM, GET_STREAM, PUT_STREAM};
 
-/// The least [`Config::keepalive`]. Shorter times are replaced by it.
-const MIN_KEEPALIVE: Duration = Duration::from_secs(10);
+/// The least [`Config::keepalive`]: 10 s. Shorter times are replaced by it.
+pub(crate) const MIN_KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long a server may take to answer a ping.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);

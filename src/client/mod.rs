@@ -21,7 +21,7 @@
 //! ```
 
 pub(crate) mod address;
-mod calls;
+pub(crate) mod calls;
 mod config;
 mod participant;
 mod publish;

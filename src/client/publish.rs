@@ -148,7 +148,8 @@ pub struct Publisher {
 enum State {
     Idle(Box<Core>),
     Sending(BoxFuture<'static, (Box<Core>, Result<(), PublishError>)>),
-    Ended(PublishError),
+    /// With the receipt until then.
+    Ended(PublishError, Option<Receipt>),
 }
 
 struct Core {
@@ -166,15 +167,15 @@ struct Core {
 
 impl Publisher {
     /// The receipt for all messages that were acknowledged since the publisher began, or since the
-    /// topic's present epoch began. None before the first acknowledgement, while a call runs, and
-    /// after [`PublishError::Ended`].
+    /// topic's present epoch began. None before the first acknowledgement, and while a call runs.
     ///
     /// A receipt may be lost with its connection. The next receipt then counts the same messages as
     /// duplicates.
     pub fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
             State::Idle(core) => core.receipt.as_ref(),
-            _ => None,
+            State::Ended(_, receipt) => receipt.as_ref(),
+            State::Sending(_) => None,
         }
     }
 
@@ -186,12 +187,12 @@ impl Publisher {
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PublishError>> {
         match &mut self.state {
             State::Idle(_) => Poll::Ready(Ok(())),
-            State::Ended(e) => Poll::Ready(Err(e.clone())),
+            State::Ended(e, _) => Poll::Ready(Err(e.clone())),
             State::Sending(sending) => {
                 let (core, sent) = ready!(sending.poll_unpin(cx));
                 match sent {
                     Err(e @ PublishError::Ended(_)) => {
-                        self.state = State::Ended(e.clone());
+                        self.state = State::Ended(e.clone(), core.receipt);
                         return Poll::Ready(Err(e));
                     }
                     Err(loss) => self.losses.push_back(loss),
@@ -206,7 +207,7 @@ impl Publisher {
     /// Starts a call with the gathered messages. It must not be called while a call runs.
     fn start_call(&mut self) {
         let ended = PublishError::Ended(Status::internal("the publisher was dropped in a call"));
-        match std::mem::replace(&mut self.state, State::Ended(ended)) {
+        match std::mem::replace(&mut self.state, State::Ended(ended, None)) {
             State::Idle(core) => {
                 let batch = std::mem::take(&mut self.batch);
                 self.bytes = 0;
@@ -229,7 +230,7 @@ impl Sink<String> for Publisher {
             self.start_call();
         }
         match &self.state {
-            State::Ended(e) => Poll::Ready(Err(e.clone())),
+            State::Ended(e, _) => Poll::Ready(Err(e.clone())),
             _ => Poll::Ready(Ok(())),
         }
     }

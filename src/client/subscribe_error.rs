@@ -66,6 +66,14 @@ pub struct Loss {
     pub next: Offset,
 }
 
+/// The messages from one offset to before another, in words.
+fn messages(from: Offset, end: Offset) -> String {
+    match end.saturating_sub(1) {
+        last if last == from => format!("message {from}"),
+        last => format!("messages {from} to {last}"),
+    }
+}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -78,16 +86,15 @@ impl fmt::Display for Loss {
         if epoch == now && next < from {
             write!(
                 f,
-                "topic {topic}: the server has lost messages {next} to {}, which were received; \
-                 going on at {next}",
-                from.saturating_sub(1)
+                "topic {topic}: the server has lost {}, received before; going on at {next}",
+                messages(*next, *from)
             )
         } else if epoch == now {
             write!(
                 f,
-                "topic {topic}: messages {from} to {} are lost: the server has dropped them \
-                 before they were read; going on at {next}",
-                next.saturating_sub(1)
+                "topic {topic}: lost {}: the server has dropped what was not read yet; going on \
+                 at {next}",
+                messages(*from, *next)
             )
         } else {
             write!(

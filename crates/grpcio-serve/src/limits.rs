@@ -171,7 +171,7 @@ impl Limits {
             if time.is_some_and(|time| !TIMES.contains(&time)) {
                 return Err(LimitError {
                     limit,
-                    value: format!("{:?}", time.unwrap_or_default()),
+                    value: format!("{}s", time.unwrap_or_default().as_secs_f64()),
                     range: "1ms to 24days".to_owned(),
                 });
             }
@@ -273,7 +273,7 @@ mod tests {
             ),
             (
                 Limits { keepalive: Duration::ZERO, ..good.clone() },
-                "keepalive 0ns is out of range; the range is 1ms to 24days",
+                "keepalive 0s is out of range; the range is 1ms to 24days",
             ),
             (
                 Limits { connection_age: Some(25 * day), ..good.clone() },

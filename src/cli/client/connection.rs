@@ -8,7 +8,9 @@ use grpcio_streams::{MAX_MESSAGE_BYTES, MAX_METADATA_BYTES};
 use super::failure::{in_flags, Failure};
 use super::security::Security;
 use crate::cli::environment::variable;
+use crate::cli::metadata_bytes::metadata_bytes;
 use crate::cli::time::time;
+use crate::client::calls::MIN_KEEPALIVE;
 use crate::client::{address, AddressError, Balance, Config, ConfigError};
 
 /// The environment variable that may have the address of a server.
@@ -45,7 +47,7 @@ pub(super) struct Connection {
 
     /// Ping a server that is silent for this time while calls run; at least 10s, 0s for never. A
     /// server that allows only fewer pings ends the connection
-    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = time)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = keepalive)]
     keepalive: Duration,
 
     /// The longest message to receive or to send, as encoded; a call with a longer one ends with
@@ -56,7 +58,8 @@ pub(super) struct Connection {
     /// The most metadata that a server may send at once, its status included; from 1024 to 16777216.
     /// Each entry counts as its name, its value and 32. A call with more ends with
     /// RESOURCE_EXHAUSTED
-    #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_METADATA_BYTES)]
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_METADATA_BYTES,
+        value_parser = metadata_bytes())]
     max_metadata_bytes: u32,
 }
 
@@ -123,6 +126,17 @@ impl Connection {
             ..self.config().map_err(ConfigError::from)?
         })
     }
+}
+
+/// The time of `--keepalive`.
+fn keepalive(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    if !time.is_zero() && time < MIN_KEEPALIVE {
+        return Err(format!(
+            "is less than {MIN_KEEPALIVE:?}; 0s is for no pings"
+        ));
+    }
+    Ok(time)
 }
 
 /// The address of a server as people write it: `:PORT` is a port of this machine.

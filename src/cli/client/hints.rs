@@ -34,6 +34,11 @@ fn too_long(status: &Status, config: &Config) -> Option<String> {
     if let Some(TooLong { bytes, .. }) = status.too_long() {
         return Some(format!("{said}; --max-message-bytes {bytes} allows it"));
     }
+    if said.contains("this server accepts at most") {
+        return Some(format!(
+            "{said}; --max-message-bytes of the server allows more"
+        ));
+    }
     // The C core of both sides says this, and the status looks the same from both.
     let (_, exceeded) = said.split_once("metadata size exceeds ")?;
     let limit = exceeded.split_once(" vs. ")?.1.split(')').next()?;

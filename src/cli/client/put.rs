@@ -13,7 +13,7 @@ use super::form::Form;
 use super::input::{Input, Reading};
 use super::output::Output;
 use super::resume;
-use super::tally::{sendable, Replaced, Skipped};
+use super::tally::{counted, sendable, Replaced, Skipped};
 use super::topic_field::TopicField;
 use crate::client::{Client, PublishOptions};
 use crate::protocol::message::longest_text;
@@ -110,15 +110,18 @@ pub(super) async fn run(client: Client, args: Args) -> Result<(), Failure> {
             let messages = sendable(lines.map_ok(|line| line.message), skip);
             let mut publisher = client.publish(topic, options);
             let published = resume::publish(&mut publisher, messages, &console).await;
-            // A closed publisher has a receipt.
-            published.map(|()| told(publisher.receipt().into_iter(), &console))
+            told(
+                published,
+                publisher.receipt().into_iter().collect(),
+                &console,
+            )
         }
         (None, Some(addressing)) => {
             let messages = lines.map(|line| addressing.address(&name, line?));
             let messages = sendable(messages, skip);
             let mut publishers = client.publish_to_many(options);
             let published = resume::publish(&mut publishers, messages, &console).await;
-            published.map(|()| told(publishers.receipts(), &console))
+            told(published, publishers.receipts().collect(), &console)
         }
         (None, None) => {
             let messages = sendable(lines.map_ok(|line| line.message), skip);
@@ -166,10 +169,25 @@ fn is_reused(status: &Status) -> bool {
     matches!(Reason::decode(status), Some(Reason::SequenceReused { .. }))
 }
 
-/// The receipts as they are printed. Says where retention has dropped what was just published.
-fn told<'r>(receipts: impl Iterator<Item = &'r Receipt>, console: &Console) -> Vec<String> {
-    let receipts = receipts.inspect(|receipt| warn_of_retention(receipt, console));
-    receipts.map(Receipt::encode).collect()
+/// The receipts as they are printed. Says where retention has dropped what was just published, and
+/// when publishing has failed early, how many messages the server had acknowledged.
+fn told(
+    published: Result<(), Failure>,
+    receipts: Vec<&Receipt>,
+    console: &Console,
+) -> Result<Vec<String>, Failure> {
+    for receipt in &receipts {
+        warn_of_retention(receipt, console);
+    }
+    let acknowledged: u64 = receipts.iter().map(|receipt| receipt.acknowledged()).sum();
+    let failed_early = !matches!(published, Ok(()) | Err(Failure::Lost(_)));
+    if failed_early && acknowledged > 0 {
+        console.say(&format!(
+            "the server has acknowledged at least {} before the failure",
+            counted(acknowledged, "message")
+        ));
+    }
+    published.map(|()| receipts.into_iter().map(Receipt::encode).collect())
 }
 
 /// Says that the server no longer has all that it has just acknowledged.

@@ -39,7 +39,7 @@ impl fmt::Display for Numbers {
 }
 
 /// A number of things, in words.
-fn counted(count: u64, thing: &str) -> String {
+pub(super) fn counted(count: u64, thing: &str) -> String {
     match count {
         1 => format!("1 {thing}"),
         _ => format!("{count} {thing}s"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use grpcio_serve::Limits;
 
+use crate::cli::metadata_bytes::metadata_bytes;
 use crate::cli::time::time;
 
 /// The default of `--max-connections`.
@@ -19,7 +20,8 @@ pub(super) struct LimitFlags {
 
     /// The most metadata of a call, from 1024 to 16777216; each entry counts as its name, its value
     /// and 32. A call with more ends with RESOURCE_EXHAUSTED
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes,
+        value_parser = metadata_bytes())]
     max_metadata_bytes: u32,
 
     /// About how much memory the gRPC core may use for connections and for messages in transit
@@ -28,7 +30,8 @@ pub(super) struct LimitFlags {
 
     /// How many calls of a connection run at a time; further calls wait at the client, or end with
     /// RESOURCE_EXHAUSTED
-    #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams,
+        value_parser = clap::value_parser!(u32).range(1..=i32::MAX.into()))]
     max_streams: u32,
 
     /// How many calls run at a time in all; further calls end with RESOURCE_EXHAUSTED, except

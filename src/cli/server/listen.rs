@@ -14,15 +14,17 @@ pub(super) struct Addresses(pub(super) Vec<SocketAddr>);
 /// What is wrong with the text, and the remedy.
 pub(super) fn addresses(text: &str) -> Result<Addresses, String> {
     let resolved: Vec<_> = match text.rsplit_once(':') {
-        Some(("" | "*", port)) => {
-            let port = port
+        Some((host, port)) => {
+            let port: u16 = port
                 .parse()
                 .map_err(|_| wrong("has no port from 0 to 65535"))?;
-            vec![SocketAddr::new(all_addresses(), port)]
-        }
-        Some(_) => {
-            let resolved = text.to_socket_addrs();
-            resolved.map_err(|e| wrong(&e.to_string()))?.collect()
+            match host {
+                "" | "*" => vec![SocketAddr::new(all_addresses(), port)],
+                _ => {
+                    let resolved = text.to_socket_addrs();
+                    resolved.map_err(|e| wrong(&e.to_string()))?.collect()
+                }
+            }
         }
         None => return Err(wrong("has no port, or no host")),
     };
@@ -71,7 +73,8 @@ mod tests {
             (":", "has no port from 0 to 65535"),
             (":65536", "has no port from 0 to 65535"),
             (":http", "has no port from 0 to 65535"),
-            ("localhost:65536", "invalid port value"),
+            ("localhost:65536", "has no port from 0 to 65535"),
+            ("unix:/tmp/socket", "has no port from 0 to 65535"),
         ] {
             let said = named(text).unwrap_err();
             assert!(said.starts_with(why), "{text}: {said}");

@@ -141,6 +141,11 @@ fn put_names_the_line_that_cannot_be_sent_and_sends_nothing_after_it() {
         let end = server.log.wait_for_all(PATIENCE, &["PutStream", "ended"]);
         assert!(end.contains("CANCELLED") && !end.contains(" 2 in"), "{end}");
     }
+    let mut put = client(&server.address, &["put", "--topic", "t"]);
+    let said = text(&run(&mut put, b"ok\nbad \xff\n").stderr).to_owned();
+    let stored =
+        "greeter-client: the server has acknowledged at least 1 message before the failure\n";
+    assert!(said.starts_with(stored), "{said}");
     let output = run(&mut client(&server.address, &["put", "/no/such/file"]), b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("cannot read /no/such/file: No such file"));
@@ -235,6 +240,8 @@ fn wrong_usage_exits_2() {
         &["get"][..],
         &["nonsense"],
         &["--timeout", "soon", "get", "a"],
+        &["--keepalive", "9s", "get", "a"],
+        &["--max-metadata-bytes", "4294967296", "get", "a"],
         &[],
     ] {
         let output = run(&mut client("127.0.0.1:1", args), b"");

@@ -125,8 +125,8 @@ fn a_line_that_names_no_topic_is_named() {
         let file = format!("1,a\n{bad}\n2,b\n1,a\n");
         let (code, receipts, said) = put(&server, &["2"], &file);
         assert_eq!(code, Some(1), "{said}");
-        let told = format!("greeter-client: line 2 of standard input {why}");
-        assert!(said.starts_with(&told), "{said}");
+        let told = format!("\ngreeter-client: line 2 of standard input {why}");
+        assert!(said.contains(&told), "{said}");
         assert!(receipts.is_empty());
 
         let (code, receipts, said) = put(&server, &["2", "--skip-invalid"], &file);

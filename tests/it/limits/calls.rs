@@ -250,9 +250,25 @@ fn a_server_may_run_so_many_calls() {
 
 #[test]
 fn a_limit_that_cannot_be_is_wrong_usage() {
-    let (said, code) = refused(&["--keepalive", "0s"]);
-    assert!(said.contains("--keepalive 0ns is out of range"), "{said}");
-    assert_eq!(code, Some(2));
+    for (flag, value, why) in [
+        ("--keepalive", "0s", "0s is out of range"),
+        ("--keepalive", "25days", "2160000s is out of range"),
+        (
+            "--max-metadata-bytes",
+            "4294967296",
+            "4294967296 is not in 1024..=16777216",
+        ),
+        (
+            "--max-streams",
+            "4294967296",
+            "4294967296 is not in 1..=2147483647",
+        ),
+        ("--listen", "unix:/tmp/x", "has no port from 0 to 65535"),
+    ] {
+        let (said, code) = refused(&[flag, value]);
+        assert!(said.contains(flag) && said.contains(why), "{said}");
+        assert_eq!(code, Some(2));
+    }
 }
 
 #[test]
