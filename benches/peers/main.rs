@@ -66,6 +66,12 @@ fn loads() -> Vec<(String, String)> {
     add("ping", "ping".into());
     add("calls", "calls --streams 4".into());
     let fan = "fan --streams 1000 --connections";
+    let mixed = "mixed --streams 10 --rate 100 --beside";
+    add("ping beside get", format!("{mixed} get"));
+    add(
+        "ping beside fan",
+        format!("{mixed} fan --beside-streams 1000"),
+    );
     add("fan full", format!("{fan} 10"));
     add("fan 50/s on 10", format!("{fan} 10 --rate 50"));
     add("fan 20/s on 1000", format!("{fan} 1000 --rate 20"));

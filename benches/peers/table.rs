@@ -8,8 +8,9 @@ use testkit::median::Median;
 use super::Reports;
 
 /// A figure of a report: its name in the table, and where it is in the JSON.
-pub const FIGURES: [(&str, &str); 5] = [
+pub const FIGURES: [(&str, &str); 6] = [
     ("per second", "/per_second"),
+    ("beside it per second", "/beside/per_second"),
     ("server CPU us each", "/server/cpu_us"),
     ("p50 ms", "/latency_us/p50"),
     ("p99 ms", "/latency_us/p99"),

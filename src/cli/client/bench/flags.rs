@@ -40,6 +40,8 @@ pub(super) enum Work {
     Put(Load),
     /// AllStream: round trips of one message at a time on each stream
     Ping(PacedLoad),
+    /// AllStream: round trips as those of `ping`, beside a load at full speed on other connections
+    Mixed(MixedLoad),
     /// One publisher, and streams that follow its topic
     Fan(PacedLoad),
     /// Idle streams that follow a topic where nothing is published until the end
@@ -98,12 +100,34 @@ pub(super) struct PacedLoad {
     pub(super) rate: Option<NonZeroU32>,
 }
 
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct MixedLoad {
+    #[command(flatten)]
+    paced: PacedLoad,
+
+    /// The load at full speed
+    #[arg(long, value_name = "LOAD", default_value = "get")]
+    beside: Beside,
+
+    /// The number of its streams, on at most 10 connections
+    #[arg(long, value_name = "N", default_value = "1")]
+    beside_streams: NonZeroUsize,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Beside {
+    Get,
+    Put,
+    Fan,
+}
+
 impl Work {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Get(_) => "get",
             Self::Put(_) => "put",
             Self::Ping(_) => "ping",
+            Self::Mixed(_) => "mixed",
             Self::Fan(_) => "fan",
             Self::Idle(_) => "idle",
             Self::Calls(_) => "calls",
@@ -114,6 +138,7 @@ impl Work {
         match self {
             Self::Get(load) | Self::Put(load) | Self::Idle(load) => load,
             Self::Ping(paced) | Self::Fan(paced) | Self::Calls(paced) => &paced.load,
+            Self::Mixed(mixed) => &mixed.paced.load,
         }
     }
 
@@ -121,6 +146,25 @@ impl Work {
         match self {
             Self::Get(_) | Self::Put(_) | Self::Idle(_) => None,
             Self::Ping(paced) | Self::Fan(paced) | Self::Calls(paced) => paced.rate,
+            Self::Mixed(mixed) => mixed.paced.rate,
         }
+    }
+
+    /// The loads that run at the same time: this one, and what is beside it.
+    pub(super) fn all(&self) -> Vec<Self> {
+        let Self::Mixed(mixed) = self else {
+            return vec![self.clone()];
+        };
+        let load = Load {
+            streams: mixed.beside_streams,
+            connections: NonZeroUsize::MIN.saturating_add(9),
+            ..self.load().clone()
+        };
+        let beside = match mixed.beside {
+            Beside::Get => Self::Get(load),
+            Beside::Put => Self::Put(load),
+            Beside::Fan => Self::Fan(PacedLoad { load, rate: None }),
+        };
+        vec![self.clone(), beside]
     }
 }

@@ -4,20 +4,19 @@ mod flags;
 mod meter;
 mod process;
 mod report;
+mod running;
 mod work;
 
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use futures::channel::{mpsc::unbounded, oneshot};
+use futures::channel::mpsc::{unbounded, UnboundedReceiver};
+use futures::channel::oneshot;
 use futures::executor::block_on;
-use futures::future::{self, Either, Future};
+use futures::future::{self, Either};
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt, TryFutureExt};
+use futures::{FutureExt, StreamExt};
 use futures_timer::Delay;
 use grpcio::RpcStatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,46 +26,49 @@ use self::flags::Work;
 use self::meter::{Meter, Window};
 use self::process::Process;
 use self::report::{Cost, Report};
-use self::work::{topic, Bench, Stream, GRACE};
+use self::running::Running;
+use self::work::GRACE;
 use crate::cli::client::failure::Failure;
-use crate::cli::client::queue::{reached, THREADS_STOP_WITHIN};
-use crate::client::{Client, Config};
-use grpcio_streams::{Queues, Status};
+use crate::client::Config;
+use grpcio_streams::Status;
 
 pub(super) fn run(config: &Config, wait: bool, args: Args) -> Result<(), Failure> {
     let work = args.work;
     let load = work.load();
-    let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = load.threads.map_or_else(processors, NonZeroUsize::get);
-    let queues = Queues::start("bench", threads);
-    let connections = load.connections.min(load.streams).get();
-    let connect = |_| Client::new(&queues, config.clone());
-    let meter = Arc::new(Meter::new(threads)?);
-    let (ready, mut is_ready) = unbounded();
+    let (ready, is_ready) = unbounded();
     let (open, gate) = oneshot::channel();
-    let bench = Arc::new(Bench {
-        topic: topic(&format!("bench-{:016x}", fastrand::u64(..)))?,
-        size: load.size as usize,
-        rate: work.rate(),
-        publisher: connect(0)?,
-        clients: (0..connections).map(connect).collect::<Result<_, _>>()?,
-        meter: meter.clone(),
-        began: Instant::now(),
-        ready,
-        gate: gate.shared(),
-    });
-    let prepared = bench.clone().prepare(work.clone()).map_err(Failure::from);
-    let publisher = bench.publisher.clone();
-    bench.publisher.run(reached(publisher, wait, prepared))?;
+    let gate = gate.shared();
+    let start = |work| Running::new(work, config, ready.clone(), gate.clone());
+    let loads = work.all().into_iter().map(start);
+    let loads = loads.collect::<Result<Vec<_>, _>>()?;
+    for running in &loads {
+        running.prepare(wait)?;
+    }
 
+    let cost = measure(&loads, is_ready, open)?;
+    let report = Report::new(config, &loads, cost)?;
+    loads.into_iter().for_each(Running::stop);
+    let mut out = io::stdout().lock();
+    if load.json {
+        writeln!(out, "{}", report.to_json())?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(())
+}
+
+/// Runs the loads. What the server has used, if its process is known.
+fn measure(
+    loads: &[Running],
+    mut is_ready: UnboundedReceiver<()>,
+    open: oneshot::Sender<Window>,
+) -> Result<Option<Cost>, Failure> {
+    let work = &loads[0].bench.work;
+    let load = work.load();
     let server = load.pid.map(Process);
     let usage = || server.map(Process::usage).transpose().map_err(no_process);
     let at_rest = usage()?;
-    let running: FuturesUnordered<_> = bench
-        .streams(&work)
-        .into_iter()
-        .map(|(client, stream)| start(&client, stream))
-        .collect();
+    let running: FuturesUnordered<_> = loads.iter().flat_map(Running::start).collect();
     let all = running.len();
     let ended = async {
         let mut running = running;
@@ -80,16 +82,19 @@ pub(super) fn run(config: &Config, wait: bool, args: Args) -> Result<(), Failure
             is_ready.next().await;
         }
         let window = Window::from_now(load.warmup, load.duration);
-        let counted = match &work {
+        let counted = match work {
             // The one message of `idle` is sent near the end, and may arrive after it.
             Work::Idle(_) => window.and(GRACE),
             _ => window,
         };
-        let _ = meter.window.set(counted);
+        for running in loads {
+            let _ = running.bench.meter.window.set(counted);
+        }
         let _ = open.send(window);
-        progress(&meter, window.begin).await;
+        let meter = &loads[0].bench.meter;
+        progress(meter, window.begin).await;
         let before = usage()?;
-        progress(&meter, window.end).await;
+        progress(meter, window.end).await;
         let after = usage()?;
         Ok::<_, Failure>(at_rest.zip(before).zip(after))
     };
@@ -105,31 +110,11 @@ pub(super) fn run(config: &Config, wait: bool, args: Args) -> Result<(), Failure
             measured?
         }
     };
-    let cost = cost.map(|((at_rest, before), after)| Cost {
+    Ok(cost.map(|((at_rest, before), after)| Cost {
         at_rest,
         before,
         after,
-    });
-    drop(bench);
-    let _ = queues.stop(THREADS_STOP_WITHIN);
-    let report = Report::new(work.clone(), config, connections, &meter, cost)?;
-    let mut out = io::stdout().lock();
-    if load.json {
-        writeln!(out, "{}", report.to_json())?;
-    } else {
-        write!(out, "{report}")?;
-    }
-    Ok(())
-}
-
-/// Runs a stream on its client's completion queue.
-fn start(client: &Client, stream: Stream) -> impl Future<Output = Result<(), Status>> {
-    let (done, is_done) = oneshot::channel();
-    client.spawn(async move {
-        // The receiver is gone if the load has failed.
-        let _ = done.send(stream.await);
-    });
-    is_done.map(|done| done.unwrap_or_else(|_| Err(Status::internal("a stream panicked"))))
+    }))
 }
 
 fn no_process(e: io::Error) -> Failure {

@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 
 use super::flags::Work;
-use super::meter::Meter;
 use super::process::Usage;
+use super::running::Running;
 use crate::client::Config;
 use grpcio_streams::Status;
 
@@ -19,6 +19,8 @@ pub(super) struct Report {
     /// How many messages or calls ended during the measurement.
     count: u64,
     latencies: Histogram<u64>,
+    /// The load beside it, and its number of messages.
+    beside: Option<(Work, u64)>,
     cost: Option<Cost>,
 }
 
@@ -33,31 +35,35 @@ pub(super) struct Cost {
 const QUANTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
 
 impl Report {
+    /// The report of the first of the loads, beside the second.
     pub(super) fn new(
-        work: Work,
         config: &Config,
-        connections: usize,
-        meter: &Meter,
+        loads: &[Running],
         cost: Option<Cost>,
     ) -> Result<Self, Status> {
+        let count = |running: &Running| running.bench.meter.measured.load(Ordering::Relaxed);
+        let beside = |running: &Running| (running.bench.work.clone(), count(running));
+        let own = &loads[0].bench;
         Ok(Self {
-            work,
+            work: own.work.clone(),
             servers: config.servers.join(", "),
-            connections,
-            count: meter.measured.load(Ordering::Relaxed),
-            latencies: meter.latencies()?,
+            connections: own.clients.len(),
+            count: count(&loads[0]),
+            latencies: own.meter.latencies()?,
+            beside: loads.get(1).map(beside),
             cost,
         })
     }
 
-    fn rate(&self) -> f64 {
-        self.count as f64 / self.work.load().duration.as_secs_f64()
+    fn per_second(&self, count: u64) -> f64 {
+        count as f64 / self.work.load().duration.as_secs_f64()
     }
 
     /// The server's processor time for each message or call, in microseconds.
     fn cpu_each(&self, cost: &Cost) -> f64 {
         let cpu = cost.after.cpu.saturating_sub(cost.before.cpu);
-        cpu.as_secs_f64() * 1e6 / self.count as f64
+        let beside = self.beside.as_ref().map_or(0, |(_, count)| *count);
+        cpu.as_secs_f64() * 1e6 / (self.count + beside) as f64
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -71,8 +77,15 @@ impl Report {
             "rate": self.work.rate(),
             "seconds": load.duration.as_secs_f64(),
             "count": self.count,
-            "per_second": self.rate(),
+            "per_second": self.per_second(self.count),
         });
+        if let Some((work, count)) = &self.beside {
+            object["beside"] = json!({
+                "work": work.name(),
+                "streams": work.load().streams,
+                "per_second": self.per_second(*count),
+            });
+        }
         if !self.latencies.is_empty() {
             let mut microseconds = json!({
                 "mean": self.latencies.mean(),
@@ -98,7 +111,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let load = self.work.load();
-        let per_second = self.rate();
+        let per_second = self.per_second(self.count);
         writeln!(
             f,
             "{}: {} streams on {} connections to {}, {} bytes a message, {:?} after {:?}",
@@ -123,6 +136,14 @@ impl fmt::Display for Report {
                 per_second * f64::from(load.size) / f64::from(1 << 20),
                 self.count,
             )?,
+        }
+        if let Some((work, count)) = &self.beside {
+            let (streams, beside) = (work.load().streams, self.per_second(*count));
+            writeln!(
+                f,
+                "beside {}: {streams} streams, {beside:.0} messages/s",
+                work.name()
+            )?;
         }
         if let Some(cost) = &self.cost {
             let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);

@@ -1,6 +1,5 @@
-//! The six loads.
+//! The loads.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,13 +22,12 @@ use crate::protocol::{Receipt, Request};
 
 /// What all streams of a load share.
 pub(super) struct Bench {
+    pub(super) work: Work,
     /// A topic that only this load uses.
     pub(super) topic: Name,
-    pub(super) size: usize,
-    pub(super) rate: Option<NonZeroU32>,
     pub(super) publisher: Client,
     pub(super) clients: Vec<Client>,
-    pub(super) meter: Arc<Meter>,
+    pub(super) meter: Meter,
     /// The time that the stamps of messages count from.
     pub(super) began: Instant,
     /// Receives an item from each stream that is ready.
@@ -56,11 +54,11 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 impl Bench {
     /// Fills the topic, if the load needs that.
-    pub(super) async fn prepare(self: Arc<Self>, work: Work) -> Result<(), Status> {
-        let count = match work {
-            Work::Get(_) => (FILL_BYTES / self.size).clamp(1, FILL_MESSAGES),
+    pub(super) async fn prepare(self: Arc<Self>) -> Result<(), Status> {
+        let count = match self.work {
+            Work::Get(_) => (FILL_BYTES / self.size()).clamp(1, FILL_MESSAGES),
             Work::Fan(_) | Work::Idle(_) | Work::Calls(_) => 1,
-            Work::Put(_) | Work::Ping(_) => return Ok(()),
+            Work::Put(_) | Work::Ping(_) | Work::Mixed(_) => return Ok(()),
         };
         let message = self.message(self.began);
         let messages = stream::repeat(Ok(message)).take(count);
@@ -69,16 +67,16 @@ impl Bench {
     }
 
     /// All streams of a load, each with the client that makes its calls.
-    pub(super) fn streams(self: &Arc<Self>, work: &Work) -> Vec<(Client, Stream)> {
-        let number = work.load().streams.get();
+    pub(super) fn streams(self: &Arc<Self>) -> Vec<(Client, Stream)> {
+        let number = self.work.load().streams.get();
         let mut streams: Vec<_> = (0..number)
             .map(|n| {
                 let client = self.clients[n % self.clients.len()].clone();
                 let (bench, caller) = (self.clone(), client.clone());
-                let stream = match work {
+                let stream = match self.work {
                     Work::Get(_) => bench.get(caller).boxed(),
                     Work::Put(_) => bench.put(caller, n).boxed(),
-                    Work::Ping(_) => bench.ping(caller, n).boxed(),
+                    Work::Ping(_) | Work::Mixed(_) => bench.ping(caller, n).boxed(),
                     Work::Fan(_) => bench.follow(caller, n).boxed(),
                     Work::Idle(_) => bench.wait(caller, n).boxed(),
                     Work::Calls(_) => bench.calls(caller, n).boxed(),
@@ -86,7 +84,7 @@ impl Bench {
                 (client, self.clone().in_time(stream).boxed())
             })
             .collect();
-        let publishing = match work {
+        let publishing = match self.work {
             Work::Fan(_) => self.clone().publish(number as u64).boxed(),
             Work::Idle(_) => self.clone().publish_late().boxed(),
             _ => return streams,
@@ -206,13 +204,13 @@ impl Bench {
     /// The publisher of `fan`.
     async fn publish(self: Arc<Self>, subscribers: u64) -> Result<(), Status> {
         let window = self.ready().await?;
-        let most = (AHEAD_BYTES / self.size as u64).clamp(1, AHEAD_MESSAGES);
+        let most = (AHEAD_BYTES / self.size() as u64).clamp(1, AHEAD_MESSAGES);
         let messages = self.times(window).enumerate().then(|(n, at)| {
             let bench = self.clone();
             async move {
                 let delivered = || bench.meter.count.load(Ordering::Relaxed) / subscribers;
                 let is_ahead = || delivered() + most < n as u64 && !window.is_over();
-                while bench.rate.is_none() && is_ahead() {
+                while bench.work.rate().is_none() && is_ahead() {
                     Delay::new(Duration::from_millis(1)).await;
                 }
                 Ok(bench.message(at))
@@ -253,7 +251,10 @@ impl Bench {
 
     /// The times at which messages are to be sent: at the rate, or one after the other.
     fn times(&self, window: Window) -> impl futures::Stream<Item = Instant> + Send {
-        let interval = self.rate.map(|rate| Duration::from_secs(1) / rate.get());
+        let interval = self
+            .work
+            .rate()
+            .map(|rate| Duration::from_secs(1) / rate.get());
         let start = Instant::now();
         stream::unfold(0_u32, move |n| async move {
             let at = match interval {
@@ -280,6 +281,11 @@ impl Bench {
         client.get_stream(&request(String::new()), Some(&topic))
     }
 
+    /// The text of a message, in bytes.
+    fn size(&self) -> usize {
+        self.work.load().size as usize
+    }
+
     fn own_topic(&self, n: usize) -> Result<Name, Status> {
         topic(&format!("{}/{n}", self.topic))
     }
@@ -288,7 +294,7 @@ impl Bench {
     fn message(&self, at: Instant) -> StreamReqData {
         let nanoseconds = at.saturating_duration_since(self.began).as_nanos();
         let mut text = format!("{nanoseconds:0STAMP$x}");
-        text.extend(std::iter::repeat_n('.', self.size - STAMP));
+        text.extend(std::iter::repeat_n('.', self.size() - STAMP));
         request(text)
     }
 
