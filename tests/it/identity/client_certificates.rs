@@ -1,16 +1,24 @@
 //! The certificates of clients: which ones a server accepts, and the identity that they give.
 
+use std::io::Read;
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use futures::{SinkExt, StreamExt, TryStreamExt};
 use greeter_stream::client::{Client, ClientTls, Config, Token};
 use grpcio::RpcStatusCode;
 use grpcio_streams::Status;
+use openssl::asn1::{Asn1Object, Asn1OctetString};
+use openssl::ssl::{SslConnector, SslFiletype, SslMethod};
+use openssl::x509::X509Extension;
 use testkit::certificates::{Certificate, Wanted};
 use testkit::folder::Folder;
+use testkit::process::Signal;
 use testkit::wait::{soon, PATIENCE};
 
 use crate::support::callers::{hash, UNKNOWN};
+use crate::support::core::core;
 use crate::support::secured::{self, by_program, fails, library, trusting};
 use crate::support::{client_with, server, topic};
 
@@ -70,6 +78,52 @@ fn with_a_client_ca_only_its_clients_get_in() {
         2,
         "{lines:#?}"
     );
+}
+
+/// Nobody else could show such a certificate: the trusted CA has to sign it.
+#[test]
+fn names_that_cannot_be_read_harm_others_on_the_older_core_only() {
+    // A sequence with one IP address of 5 bytes.
+    const NAMES: [u8; 9] = [0x30, 7, 0x87, 5, 127, 0, 0, 0, 1];
+    let folder = Folder::new();
+    let ca = Certificate::ca("ca");
+    let mut server = secured::server(&folder, &ca, true);
+    let names = Asn1OctetString::new_from_bytes(&NAMES).expect("bytes");
+    let oid = Asn1Object::from_str("2.5.29.17").expect("the alternative names");
+    let malformed = ca.sign(Wanted {
+        name: "ann",
+        extension: X509Extension::new_from_der(&oid, false, &names).ok(),
+        ..Wanted::default()
+    });
+    let (certificate, key) = folder.write_pair("malformed", &malformed);
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).expect("TLS");
+    connector.set_ca_file(folder.path("ca.crt")).expect("a CA");
+    connector
+        .set_certificate_file(certificate, SslFiletype::PEM)
+        .expect("a certificate");
+    connector
+        .set_private_key_file(key, SslFiletype::PEM)
+        .expect("its key");
+    connector.set_alpn_protos(b"\x02h2").expect("HTTP/2");
+    let stream = TcpStream::connect(&server.address).expect("connected");
+    let mut stream = connector
+        .build()
+        .connect("localhost", stream)
+        .expect("a handshake");
+    // The server reads the names at its end of the handshake, and then ends the connection.
+    while let Ok(1..) = stream.read(&mut [0; 1024]) {}
+
+    if !core().lives_after_malformed_names {
+        assert_eq!(
+            server.process.wait(PATIENCE).signal(),
+            Some(Signal::ABORT.as_raw())
+        );
+        return;
+    }
+    let (certificate, key) = folder.write_pair("ann", &ca.sign_client("ann"));
+    let tls = trusting(&folder).certificate(Path::new(&certificate), Path::new(&key));
+    let client = library(&server.address, tls.expect("a pair"));
+    assert_eq!(soon("ticks", client.get("a").expect("starts").count()), 1);
 }
 
 #[test]

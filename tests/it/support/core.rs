@@ -15,6 +15,9 @@ pub struct Core {
     pub malformed: RpcStatusCode,
     /// The status of a call with the content type of something else.
     pub other_content: RpcStatusCode,
+    /// The status of a call with a good header from the connection's table of headers, which came there
+    /// behind a malformed header of another call.
+    pub behind_malformed: RpcStatusCode,
     /// Whether the connection of a client lives on that was told to calm down.
     pub lives_after_too_many_pings: bool,
     /// Whether a connection lives on where SETTINGS are acknowledged that were never sent.
@@ -29,6 +32,9 @@ pub struct Core {
     pub always_names_the_metadata: bool,
     /// Whether channelz has the number of the events of a channel.
     pub counts_events: bool,
+    /// Whether the process lives on when a client shows a certificate that is trusted and whose names
+    /// cannot be read.
+    pub lives_after_malformed_names: bool,
 }
 
 const BUNDLED: Core = Core {
@@ -36,12 +42,14 @@ const BUNDLED: Core = Core {
     foreign: RpcStatusCode::UNKNOWN,
     malformed: RpcStatusCode::CANCELLED,
     other_content: RpcStatusCode::CANCELLED,
+    behind_malformed: RpcStatusCode::CANCELLED,
     lives_after_too_many_pings: false,
     lives_after_unasked_acknowledgements: true,
     lives_after_empty_frames: true,
     limits_before_settings: false,
     always_names_the_metadata: true,
     counts_events: true,
+    lives_after_malformed_names: false,
 };
 
 /// 1.85, and what is tried of others.
@@ -50,12 +58,14 @@ const CURRENT: Core = Core {
     foreign: RpcStatusCode::INTERNAL,
     malformed: RpcStatusCode::INTERNAL,
     other_content: RpcStatusCode::OK,
+    behind_malformed: RpcStatusCode::OK,
     lives_after_too_many_pings: true,
     lives_after_unasked_acknowledgements: false,
     lives_after_empty_frames: false,
     limits_before_settings: true,
     always_names_the_metadata: false,
     counts_events: false,
+    lives_after_malformed_names: true,
 };
 
 /// The core of this build.

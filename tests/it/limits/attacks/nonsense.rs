@@ -170,6 +170,31 @@ fn headers_that_are_no_call_end_it_alone() {
     target.still_serves();
 }
 
+/// CVE-2024-7246: where a proxy shares the connection, the second call is another client's.
+#[test]
+fn a_header_behind_a_malformed_one_is_good_for_later_calls_on_the_newer_core() {
+    // `x-tenant: blue` with a place in the table of headers, and that place (RFC 7541, sections 6.2.1 and
+    // 6.1, and 2.3.3 for the number).
+    const ADDED: &[u8] = b"\x40\x08x-tenant\x04blue";
+    const FROM_TABLE: &[u8] = &[0x80 | 62];
+    let target = Target::start();
+    let mut connection = target.connect();
+    let malformed = block(PUT_STREAM, &[("x-bin", "!!!")]);
+    for (stream, headers, status) in [
+        (1, [&malformed[..], ADDED], core().malformed),
+        (
+            3,
+            [&block(PUT_STREAM, &[]), FROM_TABLE],
+            core().behind_malformed,
+        ),
+    ] {
+        connection.header_block(stream, &headers.concat());
+        connection.message(stream, flag::END_STREAM, MESSAGE);
+        assert_eq!(connection.status().expect("a status").0, status, "{stream}");
+    }
+    target.still_serves();
+}
+
 /// The C core gives the binding an empty message for a wrong flag and drops what follows. It drops a
 /// message that is cut short at the end without an error. The count in the answer shows that.
 #[test]
