@@ -36,6 +36,12 @@ pub struct Limits {
     pub metadata_bytes: u32,
     /// About how much memory the gRPC core may use for connections and for messages in transit, in
     /// bytes; at least 16 MiB. The memory of the services is not counted.
+    ///
+    /// Half of it, divided by the [`connections`](Self::connections), is what a stream may have on its way
+    /// until its handler reads it, and at least 16 KiB and at most 1 MiB. Without a limit of connections
+    /// it is divided by 16,000. This is the window of HTTP/2's flow control: a client that sends faster
+    /// waits. A message that is longer than the window widens it. On C core 1.56 it is 64 KiB whatever the
+    /// limits are.
     pub memory_bytes: usize,
     /// The number of calls that run at a time on a connection; at least 1.
     pub streams: u32,
@@ -66,7 +72,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 4 MiB for a message, 16 KiB for metadata, 512 MiB for the core, 1,000 calls on a connection
+    /// 4 MiB for a message, 16 KiB for metadata, 1 GiB for the core, 1,000 calls on a connection
     /// and 20,000 in all, no limit of connections, 10 s for the handshake, a ping after 30 s that
     /// has to be answered within 20 s, pings from clients at most every 10 s, and no limit of a
     /// connection's age.
@@ -74,7 +80,7 @@ impl Default for Limits {
         Self {
             message_bytes: MAX_MESSAGE_BYTES,
             metadata_bytes: MAX_METADATA_BYTES,
-            memory_bytes: 512 * 1024 * 1024,
+            memory_bytes: 1024 * 1024 * 1024,
             streams: 1_000,
             calls: 20_000,
             connections: None,
@@ -114,6 +120,17 @@ impl LimitError {
     }
 }
 
+/// How many connections share the memory where their number has no limit.
+const SHARES: u64 = 16_000;
+
+/// The windows of streams, in bytes.
+const WINDOWS: RangeInclusive<u64> = 16 * 1024..=1024 * 1024;
+
+/// How much the core expects to read from a connection at once, in bytes. What it has read stays in memory
+/// as a whole until the last of its messages is handled. C core 1.56 does not know this limit, and takes
+/// 64 KiB where a client is fast.
+const READ_BYTES: i32 = 8 * 1024;
+
 const TIMES: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(24 * 24 * 3600);
 
@@ -132,6 +149,7 @@ mod key {
         c"grpc.server.max_pending_requests",
         c"grpc.server.max_pending_requests_hard_limit",
     ];
+    pub(super) const READ_BYTES: &CStr = c"grpc.experimental.tcp_max_read_buffer_size";
     /// The binding has a function for this argument, but with a name that the core does not know.
     pub(super) const PING_INTERVAL: &CStr = c"grpc.http2.min_ping_interval_without_data_ms";
 }
@@ -179,6 +197,14 @@ impl Limits {
         Ok(())
     }
 
+    /// How many bytes a stream may have on its way, so that each connection can have as much. The other half
+    /// of the memory is for the connections and calls themselves.
+    fn stream_window(&self) -> i32 {
+        let shares = self.connections.unwrap_or(SHARES).max(1);
+        let share = self.memory_bytes as u64 / 2 / shares;
+        share.clamp(*WINDOWS.start(), *WINDOWS.end()) as i32
+    }
+
     /// The limits as channel arguments of the C core.
     pub(crate) fn channel_args(&self, env: Arc<Environment>, channelz: bool) -> ChannelBuilder {
         let quota = ResourceQuota::new(None).resize_memory(self.memory_bytes);
@@ -190,6 +216,12 @@ impl Limits {
             .max_receive_message_len(-1)
             .raw_cfg_int(key::COMPRESSION.to_owned(), IDENTITY_ONLY)
             .set_resource_quota(quota)
+            // The core's own windows grow to 4 MiB and more for each stream while there is memory. With
+            // many clients that are faster than the handlers there is none soon, and the core then resets
+            // streams and connections of clients that have done nothing wrong.
+            .http2_bdp_probe(false)
+            .stream_initial_window_size(self.stream_window())
+            .raw_cfg_int(key::READ_BYTES.to_owned(), READ_BYTES)
             // Clients that obey HTTP/2 wait. `call_limits` refuses the calls of clients that do
             // not.
             .max_concurrent_stream(i32::try_from(self.streams).unwrap_or(i32::MAX))
@@ -244,6 +276,22 @@ fn milliseconds(time: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_is_shared_by_the_connections() {
+        let window = |memory_bytes, connections| {
+            let limits = Limits {
+                memory_bytes,
+                connections,
+                ..Limits::default()
+            };
+            limits.stream_window()
+        };
+        assert_eq!(window(1 << 30, None), (512 << 20) / 16_000);
+        assert_eq!(window(1 << 30, Some(1_000)), (512 << 20) / 1_000);
+        assert_eq!(window(1 << 30, Some(1)), 1 << 20);
+        assert_eq!(window(16 << 20, Some(u64::MAX)), 16 << 10);
+    }
 
     #[test]
     fn a_limit_out_of_range_is_named_with_its_range() {

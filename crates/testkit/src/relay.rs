@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -30,6 +31,25 @@ struct Shared {
 impl Relay {
     /// A relay to the server at this address.
     pub fn to(server: &str) -> Self {
+        Self::start(server, Shared::connect)
+    }
+
+    /// A relay to a server that is far away: each byte arrives after this time, however many are on their
+    /// way. It does not look at frames, so it neither counts nor loses them.
+    pub fn far_from(server: &str, one_way: Duration) -> Self {
+        Self::start(server, move |shared, client, server| {
+            let [(to_server, from_server), (to_client, from_client)] =
+                [&server, &client].map(|socket| (clone(socket), clone(socket)));
+            shared.sockets.lock().extend([client, server]);
+            thread::spawn(move || copy_later(from_client, to_server, one_way));
+            thread::spawn(move || copy_later(from_server, to_client, one_way));
+        })
+    }
+
+    fn start(
+        server: &str,
+        connect: impl Fn(&Arc<Shared>, TcpStream, TcpStream) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("free port");
         let address = listener.local_addr().expect("bound").to_string();
         let shared = Arc::new(Shared::default());
@@ -40,7 +60,7 @@ impl Relay {
                 let Ok(server) = TcpStream::connect(&server) else {
                     return;
                 };
-                relay.connect(client, server);
+                connect(&relay, client, server);
             }
         });
         Self { address, shared }
@@ -76,7 +96,6 @@ impl Relay {
 
 impl Shared {
     fn connect(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
-        let clone = |socket: &TcpStream| socket.try_clone().expect("clone");
         let mut sockets = self.sockets.lock();
         sockets.extend([clone(&client), clone(&server)]);
         let (from, to) = (clone(&client), clone(&server));
@@ -91,6 +110,30 @@ impl Shared {
             });
         });
     }
+}
+
+fn clone(socket: &TcpStream) -> TcpStream {
+    socket.try_clone().expect("clone")
+}
+
+/// Copies bytes, each `delay` after it was read. Then it ends both directions.
+fn copy_later(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
+    let (sender, receiver) = channel::<(Instant, Vec<u8>)>();
+    thread::spawn(move || {
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(n @ 1..) = from.read(&mut buffer) {
+            if sender.send((Instant::now(), buffer[..n].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+    for (at, bytes) in receiver {
+        thread::sleep((at + delay).saturating_duration_since(Instant::now()));
+        if to.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 /// Copies bytes as long as `passes` returns true for them. Then it ends both directions.

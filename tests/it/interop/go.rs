@@ -3,9 +3,7 @@
 //! Their port is fixed. So these tests run one at a time, and that port must be free.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -14,6 +12,7 @@ use testkit::lines::Lines;
 use testkit::process::{command, run, text, Process};
 use testkit::wait::{pause, PATIENCE};
 
+use crate::support::go::go;
 use crate::support::program::client;
 use crate::support::server;
 
@@ -22,25 +21,6 @@ const ORIGINAL_PORT: u16 = 50052;
 /// How long a second may take on a busy machine.
 const ABOUT_A_SECOND: std::ops::Range<Duration> =
     Duration::from_millis(800)..Duration::from_millis(1800);
-
-/// A program of the Go module. The module is built once in a run of the tests.
-fn go(program: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interop-go");
-        std::fs::create_dir_all(&folder).expect("folder");
-        let built = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&folder)
-            .arg("./...")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/go"))
-            .output()
-            .expect("Go is missing; scripts/test.sh installs it");
-        assert!(built.status.success(), "go build: {}", text(&built.stderr));
-        folder
-    });
-    folder.join(program)
-}
 
 /// Reserves the port of the original programs until the guard is dropped. Waits for it: the system may
 /// have given it to a connection of another test.

@@ -32,6 +32,8 @@ pub struct Core {
     pub always_names_the_metadata: bool,
     /// Whether channelz has the number of the events of a channel.
     pub counts_events: bool,
+    /// Whether the window of a stream is what the server's limits make it. Otherwise it is 64 KiB.
+    pub sets_windows: bool,
     /// Whether the process lives on when a client shows a certificate that is trusted and whose names
     /// cannot be read.
     pub lives_after_malformed_names: bool,
@@ -49,6 +51,7 @@ const BUNDLED: Core = Core {
     limits_before_settings: false,
     always_names_the_metadata: true,
     counts_events: true,
+    sets_windows: false,
     lives_after_malformed_names: false,
 };
 
@@ -65,6 +68,7 @@ const CURRENT: Core = Core {
     limits_before_settings: true,
     always_names_the_metadata: false,
     counts_events: false,
+    sets_windows: true,
     lives_after_malformed_names: true,
 };
 

@@ -5,6 +5,7 @@ pub mod callers;
 pub mod core;
 pub mod durable;
 pub mod envoy;
+pub mod go;
 pub mod messages;
 pub mod program;
 pub mod secured;
