@@ -10,7 +10,7 @@ more=${1:-100}
 [[ $more =~ ^[1-9][0-9]*$ ]] || die "'$more' is not a number of calls; usage: scripts/leaks.sh [CALLS]"
 need_rust
 need valgrind
-[ -x "$CARGO_TARGET_DIR/release/greeter-server" ] || build
+build
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${server-}" ] || kill "$server" 2>/dev/null || true' EXIT

@@ -2,31 +2,42 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The C core of gRPC that the programs run on:
-#   bundled  the one that the binding carries, of 2023; a plain `cargo build` builds it
-#   current  the one that scripts/core.sh builds
-#   system   the one that the system has
-CORE=${GREETER_CORE:-bundled}
-
-# Everything that takes long to build is kept outside the clone, so that other clones can use it. Each
-# core has a folder of its own, so that none is built again for another.
-CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
-TOOLS="$CACHE/tools"
-case $CORE in
-  bundled) target="$CACHE/target" ;;
-  *) target="$CACHE/target-$CORE" ;;
-esac
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$target}"
-export PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
-
-# For systems whose own Go is older than 1.21 and cannot fetch the toolchain that a module asks for.
-GO_TOOLCHAIN=go1.26.8
-
 say() { printf '\n==> %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   exit 1
 }
+
+# The C core of gRPC that the programs run on:
+#   current  the one that scripts/core.sh builds
+#   bundled  the one that the binding carries, of 2023; a plain `cargo build` builds it
+#   system   the one that the system has
+CORE=${GREETER_CORE:-bundled}
+
+# Everything that takes long to build is kept outside the clone, so that other clones can use it. Each
+# core has a target folder of its own, so that none is built again for another.
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/greeter-stream"
+TOOLS="$CACHE/tools"
+case $CORE in
+  bundled) target="$CACHE/target" ;;
+  current | system) target="$CACHE/target-$CORE" ;;
+  *) die "GREETER_CORE is '$CORE'; it must be current, bundled or system" ;;
+esac
+
+# What `scripts/core.sh --env` has set in the user's shell may be for another core.
+[[ ${CARGO_TARGET_DIR-} != "$CACHE"/target* ]] || unset CARGO_TARGET_DIR
+IFS=: read -ra folders <<<"${PKG_CONFIG_PATH-}"
+PKG_CONFIG_PATH=
+for folder in ${folders[@]+"${folders[@]}"}; do
+  [[ $folder == "$CACHE"/core-* ]] || PKG_CONFIG_PATH+=${PKG_CONFIG_PATH:+:}$folder
+done
+unset GRPCIO_SYS_USE_PKG_CONFIG folders folder
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$target}"
+export PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
+
+# For systems whose own Go is older than 1.21 and cannot fetch the toolchain that a module asks for.
+GO_TOOLCHAIN=go1.26.8
 
 # The requirements: `have` checks whether one is installed, and `package` prints its packages for
 # Debian and Ubuntu, Fedora, or macOS (Homebrew).
@@ -100,33 +111,38 @@ need() {
 need_rust() {
   have cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
   need make cmake c++ pkg-config openssl
-  use_core
-}
-
-# Builds the C core, unless cargo does or it is there, and has cargo use it.
-use_core() {
+  # Builds the C core, unless cargo does or it is there, and has cargo use it.
   case $CORE in
-    bundled) return 0 ;;
+    bundled) ;;
     current) scripts/core.sh ;;
     system) scripts/core.sh --system ;;
-    *) die "GREETER_CORE is '$CORE'; it must be bundled, current or system" ;;
   esac
   eval "$(core_variables)"
 }
 
-# Where scripts/core.sh puts a core. One that is made in another way gets another folder.
+# Where scripts/core.sh puts a core. One that is made in another way, or of other parts, gets another
+# folder.
 core_place() {
-  local recipe version=
-  [ "$CORE" = current ] || version=-$(pkg-config --modversion grpc 2>/dev/null || echo none)
-  recipe=$(find scripts/core -type f | LC_ALL=C sort | xargs cat | cksum)
-  echo "$CACHE/core-$CORE$version-${recipe%% *}"
+  local parts
+  parts=$(
+    uname -sm
+    [ "$CORE" = current ] || pkg-config --modversion grpc++ absl_log_globals 2>&1
+    find scripts/core -type f -name '*[!~]' | LC_ALL=C sort | xargs cat
+  )
+  parts=$(cksum <<<"$parts")
+  echo "$CACHE/core-$CORE-${parts%% *}"
 }
 
-# The variables with which cargo uses it, as commands of a shell.
+# The variables with which cargo uses it and builds where the scripts build, as commands of a shell.
 core_variables() {
-  [ "$CORE" != bundled ] || return 0
-  echo "export GRPCIO_SYS_USE_PKG_CONFIG=1"
-  echo "export PKG_CONFIG_PATH='$(core_place)/lib/pkgconfig'\"\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}\""
+  printf 'export GREETER_CORE=%s CARGO_TARGET_DIR=%q\n' "$CORE" "$CARGO_TARGET_DIR"
+  if [ "$CORE" = bundled ]; then
+    echo "unset GRPCIO_SYS_USE_PKG_CONFIG"
+  else
+    echo "export GRPCIO_SYS_USE_PKG_CONFIG=1"
+    printf 'export PKG_CONFIG_PATH=%q\n' \
+      "$(core_place)/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
+  fi
 }
 
 need_go() {
@@ -155,12 +171,10 @@ need_go() {
 # Builds the programs, and what the arguments for cargo add. All other builds use the same profile, so
 # they share the C core.
 build() {
-  if [ "$CORE" != bundled ]; then
-    say "Building; the first time this takes about 4 minutes on two cores"
-  elif ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
-    say "Building; the first time this takes 10 to 15 minutes on two cores, nearly all of it for gRPC's C core"
+  if [ "$CORE" = bundled ] && ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
+    say "Building; the first time this takes about 10 minutes on two cores, half of it for gRPC's C core"
   else
-    say "Building; the C core is already built"
+    say "Building; the first time this takes about 5 minutes on two cores"
   fi
   cargo build --release --locked "$@"
 }

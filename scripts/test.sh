@@ -18,9 +18,9 @@ case "${1-}" in
   *) die "unknown argument '$1'; usage: scripts/test.sh" ;;
 esac
 
-need_rust
 need_go
 need ip node npm pip script socat unshare valgrind
+need_rust
 
 say "Formatting"
 cargo fmt --all --check

@@ -24,18 +24,18 @@ struct Line {
 
 using Function = void (*)(Line*);
 
-std::atomic<Function> function{nullptr};
+std::atomic<Function> receiver{nullptr};
 
-class Redirect : public absl::LogSink {
+class Sink : public absl::LogSink {
  public:
   void Send(const absl::LogEntry& entry) override {
-    Function redirected = function.load();
-    if (redirected == nullptr) return;
+    Function receive = receiver.load();
+    if (receive == nullptr) return;
     const std::string file(entry.source_filename());
     const std::string message(entry.text_message());
     Line line = {file.c_str(), entry.source_line(), Severity(entry),
                  message.c_str()};
-    redirected(&line);
+    receive(&line);
   }
 
  private:
@@ -47,12 +47,17 @@ class Redirect : public absl::LogSink {
   }
 };
 
-// Before anything is logged: Abseil prints on standard error until it is told that the program is set
-// up. What ends the process is still printed there.
-const bool redirected = [] {
-  absl::SetStderrThreshold(absl::LogSeverityAtLeast::kFatal);
+// Errors are printed where nobody receives them. What ends the process always is.
+void PrintErrors(bool print) {
+  absl::SetStderrThreshold(print ? absl::LogSeverityAtLeast::kError
+                                 : absl::LogSeverityAtLeast::kFatal);
+}
+
+// Before anything is logged: Abseil prints everything until it is told that the program is set up.
+const bool is_set_up = [] {
+  PrintErrors(true);
   absl::log_internal::SetInitialized();
-  absl::AddLogSink(new Redirect);
+  absl::AddLogSink(new Sink);
   return true;
 }();
 
@@ -60,7 +65,10 @@ const bool redirected = [] {
 
 extern "C" {
 
-void gpr_set_log_function(Function redirected) { function = redirected; }
+void gpr_set_log_function(Function receive) {
+  receiver = receive;
+  PrintErrors(receive == nullptr);
+}
 
 void gpr_set_log_verbosity(gpr_log_severity severity) {
   absl::SetMinLogLevel(severity == GPR_LOG_SEVERITY_ERROR
