@@ -12,7 +12,7 @@ die() {
 #   current  the one that scripts/core.sh builds
 #   bundled  the one that the binding carries, of 2023; a plain `cargo build` builds it
 #   system   the one that the system has
-CORE=${GREETER_CORE:-bundled}
+CORE=${GREETER_CORE:-current}
 
 # Everything that takes long to build is kept outside the clone, so that other clones can use it. Each
 # core has a target folder of its own, so that none is built again for another.
