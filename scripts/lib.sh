@@ -111,6 +111,7 @@ need() {
 need_rust() {
   have cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
   need make cmake c++ pkg-config openssl
+  [ "$CORE" = bundled ] || need ninja zlib
   # Builds the C core, unless cargo does or it is there, and has cargo use it.
   case $CORE in
     bundled) ;;

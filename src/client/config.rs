@@ -30,7 +30,7 @@ pub struct Config {
     /// longer one ends with RESOURCE_EXHAUSTED.
     pub message_bytes: usize,
     /// The most metadata that a server may send in one block, the status included, in bytes, from
-    /// 1 KiB to 16 MiB. Each entry counts as its name, its value and 32. A call with more ends with
+    /// 1 KiB to 16 MiB. Each entry counts as its name, its value and 32 bytes. A call with more ends with
     /// RESOURCE_EXHAUSTED.
     pub metadata_bytes: u32,
     /// How long a connection with running calls may be silent before the client pings the server.

@@ -32,7 +32,7 @@ pub struct Limits {
     /// The longest encoded message of a client, in bytes.
     pub message_bytes: usize,
     /// The size of a call's metadata in bytes, from 1 KiB to 16 MiB. Each entry counts as its name,
-    /// its value and 32.
+    /// its value and 32 bytes.
     pub metadata_bytes: u32,
     /// About how much memory the gRPC core may use for connections and for messages in transit, in
     /// bytes; at least 16 MiB. The memory of the services is not counted.
@@ -61,8 +61,8 @@ pub struct Limits {
     pub keepalive: Duration,
     /// How long a client may take to answer a ping.
     pub keepalive_timeout: Duration,
-    /// The least time between two pings of a client while the server sends nothing. The third ping
-    /// that comes too early ends the connection.
+    /// The least time between two pings of a client while the server sends nothing. At the third ping
+    /// that comes too early the server sends GOAWAY. C core 1.56 also ends the calls of the connection.
     pub ping_interval: Duration,
     /// The age at which the server asks a client to leave a connection (GOAWAY), randomly up to a
     /// tenth earlier or later. None for no limit. A limit adds a filter of the C core to each call.

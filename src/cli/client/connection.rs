@@ -55,8 +55,8 @@ pub(super) struct Connection {
     #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_MESSAGE_BYTES)]
     pub(super) max_message_bytes: usize,
 
-    /// The most metadata that a server may send at once, its status included; from 1024 to 16777216.
-    /// Each entry counts as its name, its value and 32. A call with more ends with
+    /// The most metadata that a server may send at once, its status included; from 1024 to 16777216 bytes.
+    /// Each entry counts as its name, its value and 32 bytes. A call with more ends with
     /// RESOURCE_EXHAUSTED
     #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_METADATA_BYTES,
         value_parser = metadata_bytes())]

@@ -18,13 +18,15 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// The most metadata of a call, from 1024 to 16777216; each entry counts as its name, its value
-    /// and 32. A call with more ends with RESOURCE_EXHAUSTED
+    /// The most metadata of a call, from 1024 to 16777216 bytes; each entry counts as its name, its
+    /// value and 32 bytes. A call with more ends with RESOURCE_EXHAUSTED
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().metadata_bytes,
         value_parser = metadata_bytes())]
     max_metadata_bytes: u32,
 
-    /// About how much memory the gRPC core may use for connections and for messages in transit
+    /// About how much memory the gRPC core may use for connections and for messages in transit; at
+    /// least 16777216. Beyond it the largest calls are reset, and new connections end. Half of it,
+    /// divided by --max-connections, is the flow-control window of a stream
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().memory_bytes)]
     max_memory_bytes: usize,
 
@@ -40,7 +42,7 @@ pub(super) struct LimitFlags {
     max_calls: usize,
 
     /// How many connections are open at a time; further connections wait to be accepted. The hard
-    /// limit of open files may allow fewer
+    /// limit of open files may allow fewer. A greater number makes the windows of streams smaller
     #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
     max_connections: u64,
 
@@ -56,8 +58,8 @@ pub(super) struct LimitFlags {
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
     keepalive_timeout: Duration,
 
-    /// The least time between two pings of a client; the third ping that comes too early ends the
-    /// connection
+    /// The least time between two pings of a client. At the third ping that comes too early the server
+    /// asks the client to leave the connection; C core 1.56.2 also ends its calls
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     min_ping_interval: Duration,
 

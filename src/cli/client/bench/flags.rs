@@ -56,11 +56,11 @@ pub(super) struct Load {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) streams: NonZeroUsize,
 
-    /// The number of connections that carry the streams; at most the number of streams
+    /// The number of connections that carry the streams; one a stream if it is greater
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) connections: NonZeroUsize,
 
-    /// The size of a message's text in bytes; at least 16, and what fits --max-message-bytes
+    /// The size of a message's text, from 16 bytes to what --max-message-bytes allows
     #[arg(long, value_name = "BYTES", default_value_t = STAMP as u32,
         value_parser = clap::value_parser!(u32).range(STAMP as i64..))]
     pub(super) size: u32,
@@ -78,8 +78,8 @@ pub(super) struct Load {
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
 
-    /// Measure the processor time and memory of the server, whose process on this machine has this
-    /// number (Linux only)
+    /// Measure the processor time and memory of the server with this process ID, on this machine (Linux
+    /// only)
     #[arg(long, value_name = "NUMBER")]
     pub(super) pid: Option<u32>,
 
@@ -109,7 +109,7 @@ pub(super) struct MixedLoad {
     #[arg(long, value_name = "LOAD", default_value = "get")]
     beside: Beside,
 
-    /// The number of its streams, on at most 10 connections
+    /// The number of streams of that load, on at most 10 connections
     #[arg(long, value_name = "N", default_value = "1")]
     beside_streams: NonZeroUsize,
 }
