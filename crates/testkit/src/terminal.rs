@@ -42,8 +42,11 @@ impl Terminal {
 
     fn start(command: &str, columns: u16, rows: u16, set_up: impl FnOnce(&mut Command)) -> Self {
         let command = format!("stty rows {rows} cols {columns}; exec {command}");
-        let mut script = Command::new("script");
+        // Where the tests run under `nohup`, a program that ignores SIGHUP as they do would outlive its
+        // terminal, and disturb later tests.
+        let mut script = Command::new("env");
         script
+            .args(["--default-signal=HUP,INT,QUIT", "script"])
             .args(["-qec", &command, "/dev/null"])
             .env("TERM", "xterm")
             .env_remove("RUST_LOG")
