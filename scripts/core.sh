@@ -49,7 +49,7 @@ each_tenth() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "$CORE" = current ]; then
-  say "Compiling gRPC's C core; this takes about 9 minutes on two cores, once"
+  say "Compiling gRPC's C core; this takes 4 to 6 minutes on two cores, once"
   # This script has changed the folder.
   [[ -z ${GRPC_SOURCE-} || $GRPC_SOURCE == /* ]] || GRPC_SOURCE=$OLDPWD/$GRPC_SOURCE
   what=(-DGRPC_SOURCE="${GRPC_SOURCE-}")

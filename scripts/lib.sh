@@ -173,9 +173,9 @@ need_go() {
 # they share the C core.
 build() {
   if [ "$CORE" = bundled ] && ! ls "$CARGO_TARGET_DIR"/release/deps/libgrpcio_sys-*.rlib >/dev/null 2>&1; then
-    say "Building; the first time this takes about 10 minutes on two cores, half of it for gRPC's C core"
+    say "Building; the first time this takes 10 to 15 minutes on two cores, most of it for gRPC's C core"
   else
-    say "Building; the first time this takes about 5 minutes on two cores"
+    say "Building; the first time this takes 2 to 5 minutes on two cores"
   fi
   cargo build --release --locked "$@"
 }
