@@ -20,21 +20,31 @@ const METHODS: [&str; 4] = [GET_STREAM, PUT_STREAM, ALL_STREAM, "/Greeter/NoStre
 const TOGETHER: u32 = 50;
 
 /// Opens one stream after the other with what `one` writes, and waits until the server has seen the
-/// last; how many streams, and what the server sent by then.
-fn flood(address: SocketAddr, mut one: impl FnMut(&mut Connection, u32)) -> (u32, Answers) {
+/// last; how many streams, and what the server sent by then. The server may end the connection early if
+/// there are messages: they exceed the connection's window, which the attacker does not heed (RFC 9113,
+/// section 6.9.1).
+fn flood(
+    address: SocketAddr,
+    messages: bool,
+    mut one: impl FnMut(&mut Connection, u32),
+) -> (u32, Answers) {
     let streams = times(20_000);
     let mut connection = connect_and_acknowledge(address);
     let answers = connection.count().expect("reads");
-    for n in 0..streams {
+    let mut opened = 0;
+    let sent = (0..streams).try_for_each(|n| {
         one(&mut connection, 2 * n + 1);
-        if n % TOGETHER == 0 {
-            connection.send().expect("the server reads");
+        opened += 1;
+        match n % TOGETHER {
+            0 => connection.send(),
+            _ => Ok(()),
         }
-    }
-    connection.finish().expect("the server reads");
+    });
+    let sent = sent.and_then(|()| connection.finish());
     let answers = answers.join().expect("no panic");
-    assert!(answers.finished, "{answers:?}");
-    (streams, answers)
+    let lives = sent.is_ok() && answers.finished;
+    assert!(lives || messages, "{sent:?} {answers:?}");
+    (opened, answers)
 }
 
 /// Begins a call of `path`, with a message or without. The message of GetStream ends its request.
@@ -53,7 +63,7 @@ fn rapid_reset(message: bool) -> Vec<Aftermath> {
     let of = |path| {
         let what = format!("rapid reset of {path}, message: {message}");
         survives(&what, |address| {
-            let (streams, _) = flood(address, |connection, stream| {
+            let (streams, _) = flood(address, message, |connection, stream| {
                 begin(connection, stream, path, message);
                 connection.reset(stream);
             });
@@ -78,7 +88,7 @@ fn induced_reset(message: bool) -> Vec<Aftermath> {
     let of = |path| {
         let what = format!("induced reset of {path}, message: {message}");
         survives_unlimited(&what, |address| {
-            let (streams, answers) = flood(address, |connection, stream| {
+            let (streams, answers) = flood(address, message, |connection, stream| {
                 connection.headers(stream, path, &[]);
                 if message {
                     connection.message(stream, 0, MESSAGE);
@@ -86,10 +96,8 @@ fn induced_reset(message: bool) -> Vec<Aftermath> {
                 connection.write(frame::DATA, flag::PADDED, stream, &[0]);
             });
             let resets = answers.of(frame::RST_STREAM);
-            assert!(
-                resets > u64::from(streams) / 4,
-                "{resets} resets by the server"
-            );
+            let enough = resets > u64::from(streams) / 4;
+            assert!(enough || !answers.finished, "{resets} resets by the server");
             format!("{streams} streams, {resets} resets by the server")
         })
     };
