@@ -39,7 +39,7 @@ pub struct Limits {
     ///
     /// Half of it, divided by the [`connections`](Self::connections), is what a stream may have on its way
     /// until its handler reads it, and at least 16 KiB and at most 1 MiB. Without a limit of connections
-    /// it is divided by 16,000. This is the window of HTTP/2's flow control: a client that sends faster
+    /// it is divided by [16,000](Self::CONNECTIONS). This is the window of HTTP/2's flow control: a client that sends faster
     /// waits. A message that is longer than the window widens it. On C core 1.56 it is 64 KiB whatever the
     /// limits are.
     pub memory_bytes: usize,
@@ -120,9 +120,6 @@ impl LimitError {
     }
 }
 
-/// How many connections share the memory where their number has no limit.
-const SHARES: u64 = 16_000;
-
 /// The windows of streams, in bytes.
 const WINDOWS: RangeInclusive<u64> = 16 * 1024..=1024 * 1024;
 
@@ -158,6 +155,9 @@ mod key {
 const IDENTITY_ONLY: i32 = 1;
 
 impl Limits {
+    /// How many [`connections`](Self::connections) share the memory where their number has no limit.
+    pub const CONNECTIONS: u64 = 16_000;
+
     /// Checks that each limit is in its range.
     ///
     /// # Errors
@@ -200,7 +200,7 @@ impl Limits {
     /// How many bytes a stream may have on its way, so that each connection can have as much. The other half
     /// of the memory is for the connections and calls themselves.
     fn stream_window(&self) -> i32 {
-        let shares = self.connections.unwrap_or(SHARES).max(1);
+        let shares = self.connections.unwrap_or(Self::CONNECTIONS).max(1);
         let share = self.memory_bytes as u64 / 2 / shares;
         share.clamp(*WINDOWS.start(), *WINDOWS.end()) as i32
     }
@@ -287,7 +287,9 @@ mod tests {
             };
             limits.stream_window()
         };
-        assert_eq!(window(1 << 30, None), (512 << 20) / 16_000);
+        let shares = Some(Limits::CONNECTIONS);
+        assert_eq!(window(1 << 30, None), window(1 << 30, shares));
+        assert_eq!(window(1 << 30, Some(16_000)), (512 << 20) / 16_000);
         assert_eq!(window(1 << 30, Some(1_000)), (512 << 20) / 1_000);
         assert_eq!(window(1 << 30, Some(1)), 1 << 20);
         assert_eq!(window(16 << 20, Some(u64::MAX)), 16 << 10);

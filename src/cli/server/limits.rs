@@ -8,9 +8,6 @@ use grpcio_serve::Limits;
 use crate::cli::metadata_bytes::metadata_bytes;
 use crate::cli::time::time;
 
-/// The default of `--max-connections`.
-const CONNECTIONS: u64 = 16_000;
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitFlags {
@@ -43,7 +40,7 @@ pub(super) struct LimitFlags {
 
     /// How many connections are open at a time; further connections wait to be accepted. The hard
     /// limit of open files may allow fewer. A greater number makes the windows of streams smaller
-    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
+    #[arg(long, value_name = "N", default_value_t = Limits::CONNECTIONS)]
     max_connections: u64,
 
     /// End connections that do not speak HTTP/2 within this time, which includes the TLS handshake
@@ -107,7 +104,7 @@ mod tests {
     #[test]
     fn without_flags_the_limits_are_the_default_ones() {
         let expected = Limits {
-            connections: Some(CONNECTIONS),
+            connections: Some(Limits::CONNECTIONS),
             ..Limits::default()
         };
         assert_eq!(Flags::parse_from(["test"]).limits.limits(), expected);

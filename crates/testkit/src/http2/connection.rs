@@ -43,6 +43,18 @@ impl Answers {
     pub fn of(&self, kind: u8) -> u64 {
         self.counts[usize::from(kind)]
     }
+
+    fn add(&mut self, frame: &Frame<'_>) {
+        if let Some(count) = self.counts.get_mut(usize::from(frame.kind)) {
+            *count += 1;
+        }
+        if frame.kind == frame::GOAWAY && frame.payload.len() >= 8 {
+            let (code, why) = frame.payload[4..].split_at(4);
+            let code = u32::from_be_bytes([code[0], code[1], code[2], code[3]]);
+            self.goodbye = Some((code, String::from_utf8_lossy(why).into_owned()));
+        }
+        self.finished |= frame.kind == frame::PING && frame.payload == LAST_PING;
+    }
 }
 
 /// What has arrived, for a client that obeys the protocol.
@@ -250,14 +262,27 @@ impl Connection {
         }
     }
 
-    /// Counts what arrives from now on, on a thread of its own, until [the last ping](Self::finish) is
-    /// answered, the connection ends, or nothing arrives within the [limit](Self::limit). What is
-    /// written meanwhile must be [sent](Self::send).
+    /// Counts what arrives from now on until [the last ping](Self::finish) is answered, as
+    /// [`count_until`](Self::count_until) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`count_until`](Self::count_until).
+    pub fn count(&self) -> io::Result<JoinHandle<Answers>> {
+        self.count_until(|answers| answers.finished)
+    }
+
+    /// Counts what arrives from now on, on a thread of its own, until that is `enough`, the connection
+    /// ends, or nothing arrives within the [limit](Self::limit). What is written meanwhile must be
+    /// [sent](Self::send).
     ///
     /// # Errors
     ///
     /// When the system has no more descriptors.
-    pub fn count(&self) -> io::Result<JoinHandle<Answers>> {
+    pub fn count_until(
+        &self,
+        enough: impl Fn(&Answers) -> bool + Send + 'static,
+    ) -> io::Result<JoinHandle<Answers>> {
         let mut reader = Self {
             socket: self.socket.try_clone()?,
             input: Vec::new(),
@@ -266,19 +291,9 @@ impl Connection {
         };
         Ok(thread::spawn(move || {
             let mut answers = Answers::default();
-            while let Ok(frame) = reader.read() {
-                if let Some(count) = answers.counts.get_mut(usize::from(frame.kind)) {
-                    *count += 1;
-                }
-                if frame.kind == frame::GOAWAY && frame.payload.len() >= 8 {
-                    let (code, why) = frame.payload[4..].split_at(4);
-                    let code = u32::from_be_bytes([code[0], code[1], code[2], code[3]]);
-                    answers.goodbye = Some((code, String::from_utf8_lossy(why).into_owned()));
-                }
-                if frame.kind == frame::PING && frame.payload == LAST_PING {
-                    answers.finished = true;
-                    break;
-                }
+            while !enough(&answers) {
+                let Ok(frame) = reader.read() else { break };
+                answers.add(&frame);
             }
             answers
         }))
