@@ -1,10 +1,5 @@
-// What the binding expects of a C core and newer ones do otherwise:
-//
-// - It redirects the log with two functions. Newer cores log with Abseil and no longer have them.
-// - Its completion queues poll the network. Newer cores have an event engine, whose threads poll it
-//   too; some have experiments with which the queues leave that to them.
-
-#include <stdlib.h>
+// The two functions with which the binding redirects the log of the C core. Newer cores log with
+// Abseil and no longer have them.
 
 #include <atomic>
 #include <string>
@@ -58,13 +53,8 @@ void PrintErrors(bool print) {
                                  : absl::LogSeverityAtLeast::kFatal);
 }
 
-// Before the core reads its variables, and before anything is logged: Abseil prints everything until it
-// is told that the program is set up.
+// Before anything is logged: Abseil prints everything until it is told that the program is set up.
 const bool is_set_up = [] {
-#ifdef EXPERIMENTS
-  // The user's own value is kept.
-  setenv("GRPC_EXPERIMENTS", EXPERIMENTS, 0);
-#endif
   PrintErrors(true);
   absl::log_internal::SetInitialized();
   absl::AddLogSink(new Sink);
