@@ -62,7 +62,8 @@ pub struct Limits {
     /// How long a client may take to answer a ping.
     pub keepalive_timeout: Duration,
     /// The least time between two pings of a client while the server sends nothing. At the third ping
-    /// that comes too early the server sends GOAWAY. C core 1.56 also ends the calls of the connection.
+    /// that comes too early the server sends GOAWAY, and ends the calls of the connection and then the
+    /// connection.
     pub ping_interval: Duration,
     /// The age at which the server asks a client to leave a connection (GOAWAY), randomly up to a
     /// tenth earlier or later. None for no limit. A limit adds a filter of the C core to each call.

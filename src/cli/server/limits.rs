@@ -56,7 +56,7 @@ pub(super) struct LimitFlags {
     keepalive_timeout: Duration,
 
     /// The least time between two pings of a client. At the third ping that comes too early the server
-    /// asks the client to leave the connection; C core 1.56.2 also ends its calls
+    /// ends the connection and its calls
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     min_ping_interval: Duration,
 

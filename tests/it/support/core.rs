@@ -18,8 +18,6 @@ pub struct Core {
     /// The status of a call with a good header from the connection's table of headers, which came there
     /// behind a malformed header of another call.
     pub behind_malformed: RpcStatusCode,
-    /// Whether the connection of a client lives on that was told to calm down.
-    pub lives_after_too_many_pings: bool,
     /// Whether a connection lives on where SETTINGS are acknowledged that were never sent.
     pub lives_after_unasked_acknowledgements: bool,
     /// Whether a connection lives on that sends empty frames of DATA or CONTINUATION.
@@ -45,7 +43,6 @@ const BUNDLED: Core = Core {
     malformed: RpcStatusCode::CANCELLED,
     other_content: RpcStatusCode::CANCELLED,
     behind_malformed: RpcStatusCode::CANCELLED,
-    lives_after_too_many_pings: false,
     lives_after_unasked_acknowledgements: true,
     lives_after_empty_frames: true,
     limits_before_settings: false,
@@ -62,7 +59,6 @@ const CURRENT: Core = Core {
     malformed: RpcStatusCode::INTERNAL,
     other_content: RpcStatusCode::OK,
     behind_malformed: RpcStatusCode::OK,
-    lives_after_too_many_pings: true,
     lives_after_unasked_acknowledgements: false,
     lives_after_empty_frames: false,
     limits_before_settings: true,

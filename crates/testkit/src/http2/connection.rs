@@ -36,6 +36,8 @@ pub struct Answers {
     pub goodbye: Option<(u32, String)>,
     /// Whether it answered the [last ping](Connection::finish).
     pub finished: bool,
+    /// Whether it ended the connection.
+    pub ended: bool,
 }
 
 impl Answers {
@@ -292,8 +294,14 @@ impl Connection {
         Ok(thread::spawn(move || {
             let mut answers = Answers::default();
             while !enough(&answers) {
-                let Ok(frame) = reader.read() else { break };
-                answers.add(&frame);
+                match reader.read() {
+                    Ok(frame) => answers.add(&frame),
+                    Err(e) => {
+                        let late = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                        answers.ended = !late.contains(&e.kind());
+                        break;
+                    }
+                }
             }
             answers
         }))
