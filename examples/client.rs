@@ -75,7 +75,8 @@ fn every_second() -> impl Stream<Item = u32> {
 fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:50052".to_owned());
     let queues = Queues::start("client", 1);
-    let client = Client::new(ChannelBuilder::new(queues.env()).connect(&address));
+    let channel = ChannelBuilder::new(queues.env()).enable_retry(false);
+    let client = Client::new(channel.connect(&address));
     client::run(&client, call(client.clone()))?;
     Ok(())
 }

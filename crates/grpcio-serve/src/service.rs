@@ -40,8 +40,8 @@ use crate::rights::Rights;
 ///     .start()?;
 ///
 /// let queues = Queues::start("client", 1);
-/// let channel = ChannelBuilder::new(queues.env()).connect(&server.addresses()[0].to_string());
-/// let client = Client::new(channel);
+/// let channel = ChannelBuilder::new(queues.env()).enable_retry(false);
+/// let client = Client::new(channel.connect(&server.addresses()[0].to_string()));
 /// let hello = StringValue { value: "hello".into(), ..Default::default() };
 /// let call = client::unary(&client, SAY, &hello, CallOption::default());
 /// let answer: StringValue = futures::executor::block_on(call)?;

@@ -94,8 +94,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     server.start();
     println!("serving on 127.0.0.1:{port}");
 
-    let channel = ChannelBuilder::new(queues.env()).connect(&format!("127.0.0.1:{port}"));
-    let client = Client::new(channel);
+    let channel = ChannelBuilder::new(queues.env()).enable_retry(false);
+    let client = Client::new(channel.connect(&format!("127.0.0.1:{port}")));
     client::run(&client, call(client.clone()))?;
 
     // Running calls end, then the server, then its threads.

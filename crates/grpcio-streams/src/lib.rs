@@ -34,8 +34,8 @@
 //! server.start();
 //!
 //! // A client that sends the responses of the first method as the requests of the second.
-//! let channel = ChannelBuilder::new(queues.env()).connect(&format!("127.0.0.1:{port}"));
-//! let client = grpcio::Client::new(channel);
+//! let channel = ChannelBuilder::new(queues.env()).enable_retry(false);
+//! let client = grpcio::Client::new(channel.connect(&format!("127.0.0.1:{port}")));
 //! let numbers = client::server_streaming::<_, Int64Value>(
 //!     &client, "/example.Counter/CountTo", &number(10), CallOption::default())?;
 //! let sum: Int64Value = block_on(client::client_streaming(

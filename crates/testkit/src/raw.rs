@@ -43,6 +43,7 @@ pub fn channel_builder() -> ChannelBuilder {
     // Otherwise channels to the same address share a connection.
     ChannelBuilder::new(queues.env())
         .raw_cfg_int(c"grpc.use_local_subchannel_pool".into(), 1)
+        .enable_retry(false)
         .max_send_message_len(-1)
 }
 

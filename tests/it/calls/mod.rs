@@ -3,6 +3,7 @@
 
 mod admission;
 mod batching;
+mod core_retries;
 mod departure;
 mod failure;
 mod fairness;

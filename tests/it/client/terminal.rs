@@ -1,6 +1,7 @@
 //! What happens to a conversation when its terminal has an unusual size, and to the terminal when the
 //! program fails.
 
+use std::thread;
 use std::time::Duration;
 
 use futures_timer::Delay;
@@ -97,8 +98,10 @@ fn a_panic() {
     let client = Client::new(&queues, Config::default()).expect("a client");
     // Outside of what `run` waits for, so that only the thread of the queue would notice.
     client.spawn(async {
-        // Wakes it on the thread of the queue, where only its first step is not taken.
-        Delay::new(Duration::from_millis(1)).await;
+        // Its first step is taken here, and the others on the thread of the queue.
+        while thread::current().name() != Some("queue-0") {
+            Delay::new(Duration::from_millis(1)).await;
+        }
         panic!("on\npurpose")
     });
     client.run(async { Delay::new(PATIENCE).await });

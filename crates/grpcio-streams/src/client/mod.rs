@@ -4,6 +4,19 @@
 //! fastest inside [`run()`], on the thread of the client's completion queue. On another thread, each
 //! message has to wake that thread: a call of 16-byte messages was about 20 times slower so (two
 //! cores, Linux).
+//!
+//! # Retries of the C core
+//!
+//! Build channels with `enable_retry(false)`. Otherwise the C core begins a call again by itself when the
+//! call has not reached the server, because its connection ended. Two faults of that, in 1.56.2 and in
+//! 1.85.3:
+//!
+//! - A message that is sent while the core repeats the earlier ones counts as sent, and is never sent. The
+//!   server receives the messages around it (`AddClosuresForCompletedPendingBatch` in
+//!   `retry_filter_legacy_call_data.cc`).
+//! - When the core then cannot connect, the call may never end.
+//!
+//! Without retries such a call ends with UNAVAILABLE.
 
 mod conversation;
 mod options;
