@@ -39,9 +39,9 @@ pub struct Limits {
     ///
     /// Half of it, divided by the [`connections`](Self::connections), is what a stream may have on its way
     /// until its handler reads it, and at least 16 KiB and at most 1 MiB. Without a limit of connections
-    /// it is divided by [16,000](Self::CONNECTIONS). This is the window of HTTP/2's flow control: a client that sends faster
-    /// waits. A message that is longer than the window widens it. On C core 1.56 it is 64 KiB whatever the
-    /// limits are.
+    /// it is divided by [16,000](Self::CONNECTIONS). This is the window of HTTP/2's flow control: a client
+    /// that sends faster waits. A message that is longer than the window widens it. On C core 1.56 it is
+    /// 64 KiB whatever the limits are.
     pub memory_bytes: usize,
     /// The number of calls that run at a time on a connection; at least 1.
     pub streams: u32,

@@ -16,8 +16,8 @@ use crate::support::client;
 /// A GOAWAY without an error whose last stream is 0: the server has seen no call.
 const SEEN_NONE: [u8; 8] = [0; 8];
 
-/// A server that takes one message, says that it has seen no call, and takes no connection any more.
-/// Behind it others wait in the queue of the operating system.
+/// A server that takes one message and says that it has seen no call. It accepts one connection; the
+/// next ones wait in the queue of the listener.
 fn forgetful(listener: TcpListener) {
     let mut connection = Connection::accept(&listener).expect("a client");
     let is_message = |frame: &Frame<'_>| frame.kind == frame::DATA;
