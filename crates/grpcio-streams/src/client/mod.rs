@@ -8,13 +8,12 @@
 //! # Retries of the C core
 //!
 //! Build channels with `enable_retry(false)`. Otherwise the C core begins a call again by itself when the
-//! call has not reached the server, because its connection ended. Two faults of that, in 1.56.2 and in
-//! 1.85.3:
+//! call has not reached the server, because its connection ended. That has two faults:
 //!
-//! - A message that is sent while the core repeats the earlier ones counts as sent, and is never sent. The
-//!   server receives the messages around it (`AddClosuresForCompletedPendingBatch` in
-//!   `retry_filter_legacy_call_data.cc`).
-//! - When the core then cannot connect, the call may never end.
+//! - A message that is sent while the core repeats the earlier ones may count as sent and never be sent. The
+//!   server receives the messages around it (`AddClosuresForCompletedPendingBatch` in the sources of
+//!   1.56.2 and 1.85.3).
+//! - When the core then cannot connect, the call may never end (seen on 1.85.3).
 //!
 //! Without retries such a call ends with UNAVAILABLE.
 
