@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures the server on both C cores, and the same hub on Go, tonic and C++, under the same load. Builds
-# all of them first. Arguments are passed to the measurement, and --help lists them. The whole run takes
-# about 40 minutes on two cores. The topics are in memory. For topics on disk, see:
+# all of them first. Arguments are passed to the measurement, and --help lists them. The whole run took
+# about 40 minutes on two cores when it measured one C core. The topics are in memory. For topics on disk,
+# see:
 #   cargo bench --bench durable -- --help
 source "$(dirname "$0")/lib.sh"
 

@@ -45,7 +45,7 @@ impl Client {
         config.check()?;
         let builder = ChannelBuilder::new(queues.env())
             .enable_http_proxy(config.may_use_proxy())
-            // They may lose a message, or the end of the call; see `grpcio_streams::client`.
+            // The core's retries may lose a message, or never end a call; see `grpcio_streams::client`.
             .enable_retry(false)
             // Otherwise clients of the same server would share a connection.
             .use_local_subchannel_pool(true)

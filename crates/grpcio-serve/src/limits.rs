@@ -288,9 +288,7 @@ mod tests {
             };
             limits.stream_window()
         };
-        let shares = Some(Limits::CONNECTIONS);
-        assert_eq!(window(1 << 30, None), window(1 << 30, shares));
-        assert_eq!(window(1 << 30, Some(16_000)), (512 << 20) / 16_000);
+        assert_eq!(window(1 << 30, None), (512 << 20) / 16_000);
         assert_eq!(window(1 << 30, Some(1_000)), (512 << 20) / 1_000);
         assert_eq!(window(1 << 30, Some(1)), 1 << 20);
         assert_eq!(window(16 << 20, Some(u64::MAX)), 16 << 10);
